@@ -1,0 +1,136 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Makes from abi.toml what C, assembler and the tools know of the ABI.
+
+    generate.py abi.toml header|names|dispatch OUT
+
+header:   pv_abi.h, numbers and structures; its #defines serve assembler too
+names:    pv_names.h, tables number -> name for traces, statistics and errors
+dispatch: pv_dispatch.h, one row a hypercall; a missing handler is a link error
+"""
+import sys
+import tomllib
+
+C_TYPES = {"u16": ("uint16_t", 2), "u32": ("uint32_t", 4), "u64": ("uint64_t", 8), "char": ("char", 1)}
+ARG_TYPES = {"u64", "gpa", "vcpu", "vector", "ns", "reason"}
+
+
+def fail(message):
+    sys.exit(f"abi.toml: {message}")
+
+
+def field_size(spec):
+    """C base type, array suffix and bytes of a field type such as u32 or char[32]."""
+    base, _, count = spec.partition("[")
+    if base not in C_TYPES:
+        fail(f"unknown field type {spec}")
+    c_type, size = C_TYPES[base]
+    n = int(count.rstrip("]")) if count else 1
+    return c_type, f"[{n}]" if count else "", size, size * n
+
+
+def check(abi):
+    """Refuses what would make an ABI ambiguous: reused numbers, misplaced fields, unexplained errors."""
+    seen = {}
+    for call in abi["call"]:
+        nr, name = call["nr"], call["name"]
+        if nr in seen or name in seen.values():
+            fail(f"call {name}: number {nr:#x} or name is used already")
+        if nr >= abi["constants"]["CALL_MAX"]:
+            fail(f"call {name}: number {nr:#x} is not below CALL_MAX")
+        seen[nr] = name
+        if not call.get("errors"):
+            fail(f"call {name}: no errno causes")
+        for errno in call["errors"]:
+            if errno not in abi["errno"]:
+                fail(f"call {name}: {errno} is not in the errno set")
+        for arg in call["args"]:
+            if arg.partition(":")[2] not in ARG_TYPES:
+                fail(f"call {name}: argument {arg} has an unknown type")
+    for row in abi["exit"]:
+        if row["class"] not in abi["classes"]:
+            fail(f"exit {row['name']}: unknown class {row['class']}")
+    if len({r["name"] for r in abi["exit"]}) != len(abi["exit"]):
+        fail("two exits have one name")
+    for struct in abi["struct"]:
+        end = 0
+        for name, spec, offset in struct["fields"]:
+            _, _, align, size = field_size(spec)
+            if offset % align or offset != end:
+                fail(f"struct {struct['name']}: {name} at {offset}, expected {end}, aligned to {align}")
+            end = offset + size
+        if end != struct["size"]:
+            fail(f"struct {struct['name']}: fields end at {end}, size says {struct['size']}")
+
+
+def defines(prefix, table):
+    return [f"#define {prefix}{k.upper()} {v:#x}" for k, v in table.items()]
+
+
+def header(abi):
+    out = ["#ifndef PV_ABI_H", "#define PV_ABI_H", "",
+           f"#define PV_ABI_MAJOR {abi['abi']['major']}", f"#define PV_ABI_MINOR {abi['abi']['minor']}", ""]
+    out += defines("PV_CPUID_", abi["cpuid"]) + [""]
+    out += defines("PV_", abi["constants"]) + [""]
+    out += defines("PV_MODE_", abi["modes"]) + [""]
+    out += defines("PV_SHUTDOWN_", abi["shutdown"]) + [""]
+    out += defines("PV_", abi["errno"]) + [""]
+    for call in abi["call"]:
+        out.append(f"#define PV_CALL_{call['name']} {call['nr']:#04x} /* {call['what']} */")
+    out += [""] + defines("PV_CLASS_", abi["classes"]) + [f"#define PV_CLASS_COUNT {len(abi['classes'])}", ""]
+    for n, row in enumerate(abi["exit"]):
+        out.append(f"#define PV_EXIT_{row['name'].upper()} {n} /* {row['what']} */")
+    out += [f"#define PV_EXIT_COUNT {len(abi['exit'])}", ""]
+    out += defines("PV_KIND_", abi["kinds"]) + [f"#define PV_KIND_COUNT {len(abi['kinds'])}", ""]
+    out += ["#ifndef __ASSEMBLER__", "#include <stddef.h>", "#include <stdint.h>", ""]
+    for struct in abi["struct"]:
+        out += [f"/* {struct['what']} */", f"struct pv_{struct['name']} {{"]
+        out += [f"\t{field_size(s)[0]} {n}{field_size(s)[1]};" for n, s, _ in struct["fields"]]
+        out += ["};", f"_Static_assert(sizeof(struct pv_{struct['name']}) == {struct['size']}, \"size\");"]
+        out += [f"_Static_assert(offsetof(struct pv_{struct['name']}, {n}) == {o}, \"{n}\");"
+                for n, _, o in struct["fields"]] + [""]
+    out.append("#endif /* __ASSEMBLER__ */")
+    for struct in abi["struct"]:
+        out += [f"#define PV_{struct['name'].upper()}_{n.upper()} {o}" for n, _, o in struct["fields"]]
+    return out + ["", "#endif"]
+
+
+def names(abi):
+    def table(name, rows, size):
+        return [f"static const char *const {name}[{size}] = {{"] + \
+               [f"\t[{n}] = \"{s}\"," for n, s in rows] + ["};", ""]
+    out = ["#ifndef PV_NAMES_H", "#define PV_NAMES_H", "",
+           "/* Number -> name; a hole is NULL and prints as #n. */", ""]
+    out += table("pv_exit_names", [(n, r["name"]) for n, r in enumerate(abi["exit"])], len(abi["exit"]))
+    out += [f"static const unsigned char pv_exit_class[{len(abi['exit'])}] = {{"]
+    out += [f"\t[{n}] = {abi['classes'][r['class']]}," for n, r in enumerate(abi["exit"])] + ["};", ""]
+    out += table("pv_class_names", [(v, k) for k, v in abi["classes"].items()], len(abi["classes"]))
+    out += table("pv_call_names", [(c["nr"], c["name"]) for c in abi["call"]], abi["constants"]["CALL_MAX"])
+    out += table("pv_call_args", [(c["nr"], " ".join(c["args"])) for c in abi["call"]],
+                 abi["constants"]["CALL_MAX"])
+    out += table("pv_kind_names", [(v, k) for k, v in abi["kinds"].items()], len(abi["kinds"]))
+    out += table("pv_errno_names", [(v, k) for k, v in abi["errno"].items()], max(abi["errno"].values()) + 1)
+    out += table("pv_mode_names", [(v, k.replace("_", "/")) for k, v in abi["modes"].items()], len(abi["modes"]))
+    out += table("pv_shutdown_names", [(v, k.lower()) for k, v in abi["shutdown"].items()], len(abi["shutdown"]))
+    return out + ["#endif"]
+
+
+def dispatch(abi):
+    out = ["/* HYPERCALL(number, handler, argument count) */"]
+    return out + [f"HYPERCALL({c['nr']:#04x}, hypercall_{c['name'].lower()}, {len(c['args'])})" for c in abi["call"]]
+
+
+def main():
+    if len(sys.argv) != 4 or sys.argv[2] not in ("header", "names", "dispatch"):
+        sys.exit(__doc__)
+    with open(sys.argv[1], "rb") as f:
+        abi = tomllib.load(f)
+    check(abi)
+    lines = {"header": header, "names": names, "dispatch": dispatch}[sys.argv[2]](abi)
+    text = "/* SPDX-License-Identifier: MIT */\n/* Generated from pv-abi/abi.toml; do not edit. */\n"
+    with open(sys.argv[3], "w", encoding="ascii") as f:
+        f.write(text + "\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The bundle: one machine, as pvn packs it and the hypervisor's boot reads it.
+ * Layout: header, domains[], segments[], then the segments' bytes. All numbers little-endian, all
+ * offsets from the start of the header. pvn resolves everything that needs a file format (YAML, ELF,
+ * bzImage, compression, a bare-metal guest's first page tables), so the hypervisor only copies memory.
+ */
+#ifndef PV_HOST_BUNDLE_H
+#define PV_HOST_BUNDLE_H
+
+#include "pv_abi.h"
+
+#define PV_BUNDLE_MAGIC 0x31425650u /* "PVB1" */
+#define PV_BUNDLE_VERSION 1u
+#define PV_BUNDLE_DOMAINS_MAX 16u
+#define PV_BUNDLE_SEGMENTS_MAX 256u
+#define PV_VCPUS_MAX 16u /* of one domain */
+#define PV_CPUS_MAX 16u
+
+/* Hardware features that the machine description can switch off (machine.features). */
+#define PV_HW_VIRTUAL_INTERRUPTS (1ull << 0) /* VMX virtual-interrupt delivery, SVM V_IRQ */
+#define PV_HW_PREEMPT_TIMER (1ull << 1)
+#define PV_HW_NEXT_RIP (1ull << 2)
+#define PV_HW_HUGE_PAGES (1ull << 3) /* 1 GiB EPT/NPT leaves */
+#define PV_HW_LARGE_PAGES (1ull << 4) /* 2 MiB EPT/NPT leaves */
+#define PV_HW_X2APIC (1ull << 5)
+
+/* Guest-visible features that a domain can mask (domain.features). */
+#define PV_FEATURE_LEAVES (1ull << 0) /* the 0x40000000 CPUID leaves */
+#define PV_FEATURE_HYPERCALLS (1ull << 1)
+#define PV_FEATURE_RDTSC_EXIT (1ull << 2) /* off unless asked for: intercept RDTSC/RDTSCP */
+
+struct pv_bundle_header {
+	uint32_t magic;
+	uint32_t version;
+	uint64_t size; /* bytes of the whole bundle */
+	uint32_t crc32; /* IEEE, of all bytes after the header */
+	uint32_t header_size;
+	uint32_t domain_count;
+	uint32_t segment_count;
+	uint64_t domains_offset;
+	uint64_t segments_offset;
+	uint64_t hw_off; /* PV_HW_* switched off */
+	uint32_t cpus; /* CPUs to use; 0 = all */
+	uint32_t slice_us; /* time slice; 0 = 10000 */
+	uint32_t trace_kinds; /* bit per PV_KIND_*; 0 = ring off */
+	uint32_t trace_records; /* per CPU; 0 = 4096 */
+	uint64_t reserved[5];
+};
+_Static_assert(sizeof(struct pv_bundle_header) == 112, "bundle header");
+
+struct pv_bundle_domain {
+	char name[32]; /* NUL-terminated */
+	uint32_t mode; /* PV_MODE_* */
+	uint32_t vcpus; /* 1..PV_VCPUS_MAX */
+	uint32_t first_segment;
+	uint32_t segment_count;
+	uint64_t memory_bytes; /* multiple of 2 MiB, RAM at gpa 0 up to this */
+	uint64_t features_off; /* PV_FEATURE_* masked */
+	uint64_t features_on; /* opt-in PV_FEATURE_* */
+	uint64_t call_mask[4]; /* bit per hypercall number: 1 = allowed */
+	uint64_t cpu_mask; /* CPUs it may run on; 0 = all */
+	uint64_t console_limit; /* bytes; 0 = none */
+	uint64_t reserved[6];
+	struct pv_vcpu_context boot; /* of vCPU 0 */
+};
+_Static_assert(sizeof(struct pv_bundle_domain) == 360, "bundle domain");
+
+#define PV_SEGMENT_READONLY 1u /* mapped read-only, in 4 KiB pages */
+
+struct pv_bundle_segment {
+	uint64_t gpa; /* 4 KiB aligned if READONLY */
+	uint64_t offset; /* of its bytes in the bundle */
+	uint64_t file_bytes;
+	uint64_t mem_bytes; /* >= file_bytes; the rest is zero */
+	uint32_t flags;
+	uint32_t reserved;
+};
+_Static_assert(sizeof(struct pv_bundle_segment) == 40, "bundle segment");
+
+#endif

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The debug channel: what the hypervisor says to pvn over port 0xe9, as frames. A frame is a header
+ * and a payload; bytes between frames (an emulator's own banner) belong to nobody and are skipped.
+ * A guest's text travels only inside CONSOLE frames, so no guest can forge one.
+ */
+#ifndef PV_HOST_FRAME_H
+#define PV_HOST_FRAME_H
+
+#include "pv_abi.h"
+
+#define PV_FRAME_MAGIC 0x01a55650u /* "PV", 0xa5, 0x01 */
+#define PV_FRAME_MAX 65536u /* payload bytes */
+
+enum pv_frame_type {
+	PV_FRAME_HELLO = 1, /* struct pv_frame_hello: once, first */
+	PV_FRAME_LOG = 2, /* text of the hypervisor, one line without newline */
+	PV_FRAME_CONSOLE = 3, /* uint32_t domain, then text as the guest wrote it */
+	PV_FRAME_STATS = 4, /* struct pv_frame_stats, then rows */
+	PV_FRAME_TRACE = 5, /* struct pv_frame_trace, then records */
+	PV_FRAME_DOMAIN_END = 6, /* struct pv_frame_domain_end */
+	PV_FRAME_MACHINE_END = 7, /* struct pv_frame_machine_end: once, last */
+};
+
+struct pv_frame_header {
+	uint32_t magic;
+	uint16_t type;
+	uint16_t sequence; /* counts frames, wraps: a gap is a loss */
+	uint32_t length; /* payload bytes */
+	uint32_t crc32; /* IEEE, of type, sequence, length and payload */
+};
+_Static_assert(sizeof(struct pv_frame_header) == 16, "frame header");
+
+struct pv_frame_hello {
+	uint32_t abi; /* major << 16 | minor */
+	uint32_t cpus; /* started */
+	uint64_t tsc_khz;
+	uint64_t image_bytes;
+	uint64_t resident_bytes; /* hypervisor memory: image, pool and stacks */
+	uint64_t table_bytes; /* of it: p2m and EPT/NPT tables */
+	char backend[8]; /* "vmx" or "svm" */
+	uint64_t hw_features; /* PV_HW_* in use */
+	char build[32];
+};
+_Static_assert(sizeof(struct pv_frame_hello) == 88, "hello");
+
+enum pv_stats_why { PV_STATS_END = 0, PV_STATS_MARK = 1, PV_STATS_REQUEST = 2 };
+
+/* A snapshot of one vCPU's counters; only rows that are not zero follow. */
+struct pv_frame_stats {
+	uint32_t domain;
+	uint32_t vcpu;
+	uint32_t why;
+	uint32_t rows;
+	uint64_t mark; /* id, where why is MARK */
+	uint64_t tsc;
+};
+_Static_assert(sizeof(struct pv_frame_stats) == 32, "stats");
+
+enum pv_stats_space { PV_STATS_EXIT = 0, PV_STATS_CALL = 1, PV_STATS_BATCH = 2, PV_STATS_EVENT = 3 };
+
+/* Events that are no transition but worth a number (space EVENT). */
+enum pv_stats_event {
+	PV_EVENT_INJECTED = 0, /* vectors delivered by the hypervisor */
+	PV_EVENT_SCHED_IN = 1, /* times the vCPU was put on a CPU */
+	PV_EVENT_MOVED = 2, /* of them: on another CPU than before */
+	PV_EVENT_TLB_FLUSH = 3, /* VPID/ASID renewed */
+	PV_EVENT_CALL_UNKNOWN = 4, /* hypercalls with a number that is in no table */
+	PV_EVENT_CALL_REFUSED = 5, /* hypercalls that returned an errno */
+	PV_EVENT_COUNT = 6,
+};
+
+struct pv_stats_row {
+	uint16_t space;
+	uint16_t code;
+	uint32_t reserved;
+	uint64_t count;
+	uint64_t ticks; /* TSC ticks spent in the VMM, in all */
+	uint64_t max_ticks;
+};
+_Static_assert(sizeof(struct pv_stats_row) == 32, "stats row");
+
+struct pv_trace_record {
+	uint64_t tsc;
+	uint64_t rip;
+	uint64_t arg;
+	uint8_t kind; /* PV_KIND_* */
+	uint8_t vcpu;
+	uint16_t code;
+	uint16_t domain;
+	uint16_t raw; /* exits: the vendor's own reason, low 16 bits; calls: the result */
+};
+_Static_assert(sizeof(struct pv_trace_record) == 32, "trace record");
+
+struct pv_frame_trace {
+	uint32_t cpu;
+	uint32_t records;
+	uint64_t lost; /* overwritten before they were read, since boot */
+};
+_Static_assert(sizeof(struct pv_frame_trace) == 16, "trace");
+
+enum pv_domain_end { PV_END_SHUTDOWN = 0, PV_END_KILLED = 1 };
+
+struct pv_frame_domain_end {
+	uint32_t domain;
+	uint32_t how; /* enum pv_domain_end */
+	uint32_t reason; /* PV_SHUTDOWN_*, where how is SHUTDOWN */
+	uint32_t status; /* exit status, 0..255 */
+	char why[112]; /* where KILLED: the first reason, one line */
+};
+_Static_assert(sizeof(struct pv_frame_domain_end) == 128, "domain end");
+
+struct pv_frame_machine_end {
+	uint32_t failed; /* 0: all domains ended; 1: the hypervisor failed */
+	uint32_t domains_failed;
+	char why[120];
+};
+_Static_assert(sizeof(struct pv_frame_machine_end) == 128, "machine end");
+
+#endif
