@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copies from and to guest memory, for hypercalls, the instruction decoder and the domain builder.
+ * Guest memory has no mapping of its own in the hypervisor; window slot 0 of the calling CPU shows
+ * one frame at a time. Runs with interrupts off, so nothing else on this CPU can use the slot.
+ *
+ * EPT/NPT rights are not asked: what a guest may not write itself it may still name as a result
+ * buffer, and the only read-only pages are the domain's own.
+ */
+#include "allocator/copy.h"
+#include "allocator/p2m.h"
+#include "lib/lib.h"
+#include "machine/cpu.h"
+#include "machine/machine.h"
+
+#define COPY_SLOT 0
+
+enum direction { FROM_GUEST, TO_GUEST, ZERO };
+
+static bool range_exists(const struct p2m *p2m, gpa_t gpa, size_t n)
+{
+	gpa_t last;
+
+	if (__builtin_add_overflow(gpa, n - 1, &last))
+		return false;
+	for (gpa_t at = ALIGN_DOWN(gpa, CHUNK_SIZE);; at += CHUNK_SIZE) {
+		if (!p2m_lookup(p2m, at))
+			return false;
+		if (last - at < CHUNK_SIZE)
+			return true;
+	}
+}
+
+static int copy(const struct p2m *p2m, gpa_t gpa, u8 *buffer, size_t n, enum direction direction)
+{
+	struct cpu *cpu = this_cpu();
+
+	if (!n)
+		return 0;
+	if (!range_exists(p2m, gpa, n))
+		return -PV_EFAULT;
+	while (n) {
+		size_t offset = gpa & (PAGE_SIZE - 1), part = min(n, (size_t)PAGE_SIZE - offset);
+		u8 *page = window_map(cpu, COPY_SLOT, p2m_lookup(p2m, gpa - offset));
+
+		if (direction == FROM_GUEST)
+			memcpy(buffer, page + offset, part);
+		else if (direction == TO_GUEST)
+			memcpy(page + offset, buffer, part);
+		else
+			memset(page + offset, 0, part);
+		window_unmap(cpu, COPY_SLOT);
+		gpa += part;
+		buffer += direction == ZERO ? 0 : part;
+		n -= part;
+	}
+	return 0;
+}
+
+int guest_read(const struct p2m *p2m, gpa_t gpa, void *dst, size_t n)
+{
+	return copy(p2m, gpa, dst, n, FROM_GUEST);
+}
+
+int guest_write(const struct p2m *p2m, gpa_t gpa, const void *src, size_t n)
+{
+	return copy(p2m, gpa, (u8 *)src, n, TO_GUEST);
+}
+
+int guest_zero(const struct p2m *p2m, gpa_t gpa, size_t n)
+{
+	return copy(p2m, gpa, NULL, n, ZERO);
+}
