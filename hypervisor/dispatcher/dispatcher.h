@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The dispatcher's own interface: run loop, exit table, injection, scheduling. Handlers get a vCPU
+ * and its exit and say how it goes on; only the dispatcher counts, traces, advances RIP and injects.
+ */
+#ifndef DISPATCHER_DISPATCHER_H
+#define DISPATCHER_DISPATCHER_H
+
+#include "dispatcher/domain.h"
+#include "dispatcher/vcpu.h"
+#include "dispatcher/vmexit.h"
+
+enum verdict {
+	RESUME, /* back to the same instruction */
+	ADVANCE, /* past it */
+	FAULT, /* v->event holds an exception for it */
+	KILL, /* vm_kill() has been called */
+};
+
+typedef enum verdict (*exit_handler_t)(struct vcpu *v, struct vmexit *exit);
+
+extern const exit_handler_t exit_table[PV_EXIT_COUNT];
+
+/* Looks up, checks and runs the call of a VMCALL or VMMCALL. (hypercalls/dispatch.c) */
+enum verdict hypercall_exit(struct vcpu *v, struct vmexit *exit);
+
+/* Everything that must be settled before an entry; false: v leaves the CPU. (prepare.c) */
+bool vcpu_prepare(struct cpu *cpu, struct vcpu *v);
+
+/* inject.c */
+enum verdict fault(struct vcpu *v, unsigned vector); /* #UD, #GP(0) and the like; returns FAULT */
+void event_raise(struct vcpu *v, unsigned vector, bool has_error, u32 error); /* merges to #DF */
+void irq_raise(struct vcpu *v, unsigned vector); /* any CPU may call these two */
+void nmi_raise(struct vcpu *v);
+void events_prepare(struct vcpu *v); /* before each entry with attention */
+bool irq_pending(const struct vcpu *v);
+
+/* schedule.c */
+extern u32 live_domains;
+void sched_init(u64 slice_tsc);
+bool sched_claim(struct vcpu *v); /* stopped -> starting; false: it runs, or is being started */
+void sched_start(struct vcpu *v); /* a claimed vCPU becomes runnable */
+void sched_domain_gone(void); /* one domain fewer; with the last one sched_next() returns NULL */
+void sched_kick(struct vcpu *v); /* it has attention: wake it, or make it leave the guest */
+struct vcpu *sched_next(struct cpu *cpu); /* idles until there is one; NULL: the machine ends */
+void sched_put(struct cpu *cpu, struct vcpu *v); /* v leaves this CPU */
+/* Should v leave the CPU? Also wakes whoever is due, and arms the timer for v. */
+bool sched_should_leave(struct cpu *cpu, struct vcpu *v);
+
+/* context.c: what a vCPU carries beyond the hardware's structure */
+int context_create(struct vcpu *v);
+void context_destroy(struct vcpu *v);
+void context_init(void); /* once, after the backend is chosen */
+void context_load(struct vcpu *v);
+void context_save(struct vcpu *v);
+void context_set_xcr0(struct vcpu *v, u64 value);
+void context_start(struct vcpu *v, const struct pv_vcpu_context *start); /* v is not loaded anywhere */
+int context_check(const struct pv_vcpu_context *c); /* -PV_EINVAL: not a 64-bit state we enter */
+
+/* report.c */
+void report_vcpu(struct vcpu *v);
+
+#endif

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Domains: built from the bundle at boot, ended by themselves or by us, their memory given back.
+ * The bundle has been checked (bundle.c) before anything here reads it.
+ */
+#include "dispatcher/domain.h"
+#include "allocator/copy.h"
+#include "allocator/frames.h"
+#include "dispatcher/dispatcher.h"
+#include "dispatcher/bundle.h"
+#include "interpreter/control.h"
+#include "lib/lib.h"
+#include "machine/cpu.h"
+#include "machine/machine.h"
+#include "trace/trace.h"
+
+struct domain *domains[PV_BUNDLE_DOMAINS_MAX];
+u32 domain_count;
+
+/* Domains hold counters that must outlive them, so they are never freed: a frame run each, at boot. */
+static struct domain domain_pool[PV_BUNDLE_DOMAINS_MAX];
+
+static void memory_create(struct domain *d)
+{
+	u64 hw = backend->hw_features;
+	u32 chunks = (u32)(d->memory_bytes >> CHUNK_SHIFT);
+
+	if (p2m_init(&d->p2m, d->memory_bytes) ||
+	    hap_init(&d->hap, backend->hap, hw & PV_HW_LARGE_PAGES, hw & PV_HW_HUGE_PAGES))
+		panic("domain %s: no memory for its tables", d->name);
+	for (u32 i = 0; i < chunks; i++) {
+		hpa_t chunk = chunk_alloc();
+
+		if (!chunk)
+			panic("domain %s: out of memory after %u of %u MiB", d->name, i * 2, chunks * 2);
+		/* Whatever was there belongs to somebody else: another domain, or the machine's past. */
+		paging_map(chunk, CHUNK_SIZE, MAP_W);
+		memset((void *)chunk, 0, CHUNK_SIZE);
+		paging_unmap(chunk, CHUNK_SIZE);
+		p2m_set(&d->p2m, i, chunk);
+		if (hap_map(&d->hap, (gpa_t)i << CHUNK_SHIFT, chunk, CHUNK_SIZE, HAP_RWX))
+			panic("domain %s: no memory for its tables", d->name);
+	}
+}
+
+static void segments_load(struct domain *d, const struct pv_bundle_header *bundle,
+			  const struct pv_bundle_domain *from)
+{
+	const struct pv_bundle_segment *s =
+		(const void *)((const char *)bundle + bundle->segments_offset);
+
+	s += from->first_segment;
+	for (u32 i = 0; i < from->segment_count; i++, s++) {
+		if (guest_write(&d->p2m, s->gpa, (const char *)bundle + s->offset, s->file_bytes))
+			panic("domain %s: segment %u lies outside its memory", d->name, i);
+		if (!(s->flags & PV_SEGMENT_READONLY))
+			continue;
+		for (gpa_t gpa = s->gpa; gpa < s->gpa + s->mem_bytes; gpa += PAGE_SIZE)
+			if (hap_map(&d->hap, gpa, p2m_lookup(&d->p2m, gpa), PAGE_SIZE, HAP_R))
+				panic("domain %s: no memory for its tables", d->name);
+	}
+}
+
+static void vcpu_create(struct domain *d, u32 id, u64 cpu_mask)
+{
+	struct vcpu *v = frame_alloc();
+
+	if (!v)
+		panic("domain %s: no memory for vCPU %u", d->name, id);
+	v->domain = d;
+	v->id = id;
+	v->offered = -1;
+	v->trace_word = trace_word(d->id, id);
+	for (unsigned i = 0; i < LAST_EXITS; i++)
+		v->last[i].code.exit = PV_EXIT_COUNT; /* none yet */
+	v->deadline = ~0ull;
+	v->pat = PAT_RESET;
+	v->special = domain_has(d, PV_FEATURE_HYPERCALLS) ? 0 : SPECIAL_FORBIDDEN;
+	v->cpu_mask = cpu_mask & (BIT(cpu_count) - 1);
+	if (!v->cpu_mask)
+		v->cpu_mask = BIT(cpu_count) - 1;
+	if (context_create(v) || backend->vcpu_create(v))
+		panic("domain %s: no memory for vCPU %u", d->name, id);
+	d->vcpus[id] = v;
+}
+
+static void domain_create(struct domain *d, u32 id, const struct pv_bundle_header *bundle,
+			  const struct pv_bundle_domain *from)
+{
+	d->id = id;
+	strlcpy(d->name, from->name, sizeof(d->name));
+	d->mode = from->mode;
+	d->memory_bytes = from->memory_bytes;
+	/* A fully virtualized domain sees a plain PC: no leaves, no hypercalls. */
+	d->features = d->mode == PV_MODE_PV_HAP ? PV_FEATURE_LEAVES | PV_FEATURE_HYPERCALLS : 0;
+	d->features = (d->features | from->features_on) & ~from->features_off;
+	memcpy(d->call_mask, from->call_mask, sizeof(d->call_mask));
+	d->vcpu_count = from->vcpus;
+	console_init(&d->console, id, d->name, from->console_limit);
+	cpuid_table_build(&d->cpuid, d);
+	memory_create(d);
+	segments_load(d, bundle, from);
+	for (u32 i = 0; i < d->vcpu_count; i++)
+		vcpu_create(d, i, from->cpu_mask);
+	context_start(d->vcpus[0], &from->boot);
+}
+
+void domains_create(const void *bundle)
+{
+	const struct pv_bundle_header *header = bundle;
+	const struct pv_bundle_domain *from = (const void *)((const char *)bundle + header->domains_offset);
+
+	for (u32 i = 0; i < header->domain_count; i++) {
+		domains[i] = &domain_pool[i];
+		domain_create(domains[i], i, header, &from[i]);
+	}
+	domain_count = header->domain_count;
+	live_domains = domain_count;
+}
+
+/* Each vCPU passes through its scheduler once more and finds ATTENTION_DYING. */
+static void all_vcpus_leave(struct domain *d)
+{
+	for (u32 i = 0; i < d->vcpu_count; i++)
+		vcpu_attend(d->vcpus[i], ATTENTION_DYING);
+	for (u32 i = 0; i < d->vcpu_count; i++)
+		sched_kick(d->vcpus[i]);
+}
+
+/* True for the first caller only: it may write the end. */
+static bool end_begins(struct domain *d)
+{
+	bool first;
+
+	spin_lock(&d->end_lock);
+	first = !d->ending;
+	d->ending = true;
+	spin_unlock(&d->end_lock);
+	return first;
+}
+
+void vm_shutdown(struct domain *d, u32 reason, u32 status)
+{
+	if (!end_begins(d))
+		return;
+	d->end = (struct pv_frame_domain_end){ .domain = d->id, .how = PV_END_SHUTDOWN, .reason = reason,
+					       .status = status };
+	all_vcpus_leave(d);
+}
+
+void vm_kill(struct domain *d, struct vcpu *v, const char *format, ...)
+{
+	va_list args;
+
+	if (!end_begins(d))
+		return;
+	d->end = (struct pv_frame_domain_end){ .domain = d->id, .how = PV_END_KILLED, .status = 255 };
+	va_start(args, format);
+	format_text_v(d->end.why, sizeof(d->end.why), format, args);
+	va_end(args);
+	if (v)
+		log_line("domain %s vCPU %u killed: %s", d->name, v->id, d->end.why);
+	else
+		log_line("domain %s killed: %s", d->name, d->end.why);
+	if (v)
+		report_vcpu(v);
+	all_vcpus_leave(d);
+}
+
+static void memory_destroy(struct domain *d)
+{
+	u32 chunks = (u32)(d->memory_bytes >> CHUNK_SHIFT);
+
+	for (u32 i = 0; i < chunks; i++)
+		chunk_free(p2m_lookup(&d->p2m, (gpa_t)i << CHUNK_SHIFT));
+	p2m_destroy(&d->p2m);
+	hap_destroy(&d->hap);
+}
+
+void domain_ended(struct domain *d)
+{
+	console_flush(&d->console);
+	for (u32 i = 0; i < d->vcpu_count; i++)
+		stats_send(d->vcpus[i], PV_STATS_END, 0);
+	channel_send(PV_FRAME_DOMAIN_END, &d->end, sizeof(d->end));
+	for (u32 i = 0; i < d->vcpu_count; i++)
+		backend->vcpu_destroy(d->vcpus[i]);
+	memory_destroy(d);
+	d->ended = true;
+	sched_domain_gone();
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* struct domain: one virtual machine, its memory and its end. */
+#ifndef DISPATCHER_DOMAIN_H
+#define DISPATCHER_DOMAIN_H
+
+#include "allocator/hap.h"
+#include "allocator/p2m.h"
+#include "host/bundle.h"
+#include "host/frame.h"
+#include "interpreter/cpuid.h"
+#include "lib/spinlock.h"
+#include "lib/types.h"
+#include "trace/console.h"
+
+struct vcpu;
+
+struct domain {
+	u32 id;
+	u32 mode; /* PV_MODE_* */
+	char name[32];
+	u64 memory_bytes;
+	u64 features; /* PV_FEATURE_* in force */
+	u64 call_mask[4];
+	struct p2m p2m;
+	struct hap hap;
+	struct cpuid_table cpuid;
+	struct console console;
+	u32 vcpu_count;
+	struct vcpu *vcpus[PV_VCPUS_MAX];
+	u32 vcpus_live; /* started and not yet gone; under sched_lock */
+
+	spinlock_t end_lock;
+	bool ending; /* no vCPU of it is entered again */
+	bool ended; /* and none runs: its counters are final */
+	struct pv_frame_domain_end end;
+};
+
+extern struct domain *domains[PV_BUNDLE_DOMAINS_MAX];
+extern u32 domain_count;
+
+/* Builds all domains of a bundle that has passed bundle_check(); panics only for lack of memory. */
+void domains_create(const void *bundle);
+
+/*
+ * The end of a domain; the first caller's reason stays. vm_shutdown: the guest asked for it.
+ * vm_kill: it did what cannot go on; a readable report of v (NULL: none) goes to the log.
+ */
+void vm_shutdown(struct domain *d, u32 reason, u32 status);
+void vm_kill(struct domain *d, struct vcpu *v, const char *format, ...) PRINTF(3, 4);
+
+/* Its last vCPU has left: final counters and the end go to the channel, the memory back. */
+void domain_ended(struct domain *d);
+
+static inline bool domain_has(const struct domain *d, u64 feature)
+{
+	return (d->features & feature) != 0;
+}
+
+#endif

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The slow side of the run loop: what happens before an entry when something wants attention. */
+#include "dispatcher/dispatcher.h"
+
+bool vcpu_prepare(struct cpu *cpu, struct vcpu *v)
+{
+	/* Cleared first: a kick that comes later is seen in the next round, or makes the entry exit. */
+	if (v->attention & ATTENTION_KICK) {
+		vcpu_attended(v, ATTENTION_KICK);
+		if (sched_should_leave(cpu, v))
+			return false;
+	}
+	if (v->attention & (ATTENTION_DYING | ATTENTION_BLOCK | ATTENTION_YIELD))
+		return false;
+	if (v->attention)
+		events_prepare(v);
+	return true;
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * IN and OUT: a table of ports. A port without a row reads all ones and swallows writes, as an
+ * empty bus does; it is counted like any other. Strings go through port_string.c.
+ */
+#include "dispatcher/dispatcher.h"
+#include "interpreter/interpreter.h"
+#include "interpreter/policy.h"
+#include "trace/trace.h"
+
+static void console_out(struct vcpu *v, u16 port, unsigned bytes, u32 value)
+{
+	char c = (char)value;
+
+	(void)port;
+	(void)bytes;
+	console_write(&v->domain->console, &c, 1);
+}
+
+/* Reading back its own number is how software finds a debug console. */
+static u32 console_in(struct vcpu *v, u16 port, unsigned bytes)
+{
+	(void)v;
+	(void)bytes;
+	return port;
+}
+
+static void exit_out(struct vcpu *v, u16 port, unsigned bytes, u32 value)
+{
+	(void)port;
+	(void)bytes;
+	vm_shutdown(v->domain, PV_SHUTDOWN_POWEROFF, value & 0xff);
+}
+
+static void mark_out(struct vcpu *v, u16 port, unsigned bytes, u32 value)
+{
+	static struct counter uncounted; /* fences do not count themselves; nobody reads this */
+
+	(void)port;
+	(void)bytes;
+	v->counter = &uncounted;
+	stats_mark(v, value);
+}
+
+const struct port_rule port_rules[] = {
+	{ .first = PV_PORT_CONSOLE, .last = PV_PORT_CONSOLE, .in = console_in, .out = console_out,
+	  .why = "text of a guest that makes no hypercalls, gathered to lines" },
+	{ .first = PV_PORT_EXIT, .last = PV_PORT_EXIT, .out = exit_out, .why = "exit status of a test" },
+	{ .first = PV_PORT_MARK, .last = PV_PORT_MARK, .out = mark_out, .why = "fence of a workload" },
+};
+const unsigned port_rule_count = ARRAY_SIZE(port_rules);
+
+static const struct port_rule *find(u16 port)
+{
+	for (unsigned i = 0; i < port_rule_count; i++)
+		if (port >= port_rules[i].first && port <= port_rules[i].last)
+			return &port_rules[i];
+	return NULL;
+}
+
+u32 port_read(struct vcpu *v, u16 port, unsigned bytes)
+{
+	const struct port_rule *rule = find(port);
+
+	return rule && rule->in ? rule->in(v, port, bytes) : 0xffffffffu;
+}
+
+void port_write(struct vcpu *v, u16 port, unsigned bytes, u32 value)
+{
+	const struct port_rule *rule = find(port);
+
+	if (rule && rule->out)
+		rule->out(v, port, bytes, value);
+}
+
+enum verdict interpret_port_in(struct vcpu *v, struct vmexit *exit)
+{
+	const struct exit_io *io = &exit->io;
+
+	if (io->is_string)
+		return interpret_port_string(v, exit);
+	gpr_write(v, RAX, io->bytes, port_read(v, io->port, io->bytes));
+	return ADVANCE;
+}
+
+enum verdict interpret_port_out(struct vcpu *v, struct vmexit *exit)
+{
+	const struct exit_io *io = &exit->io;
+
+	if (io->is_string)
+		return interpret_port_string(v, exit);
+	port_write(v, io->port, io->bytes, (u32)v->gpr[RAX]);
+	return ADVANCE;
+}

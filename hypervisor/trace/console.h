@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A domain's console: text gathered to lines, so that each line is one frame. */
+#ifndef TRACE_CONSOLE_H
+#define TRACE_CONSOLE_H
+
+#include "lib/spinlock.h"
+#include "lib/types.h"
+
+#define CONSOLE_LINE 256u
+
+struct console {
+	spinlock_t lock;
+	const char *name;
+	u32 domain;
+	u32 used;
+	u64 written, limit; /* bytes; limit 0 = none */
+	bool silenced; /* limit reached, and said so */
+	char line[CONSOLE_LINE];
+};
+
+void console_init(struct console *c, u32 domain, const char *name, u64 limit);
+void console_write(struct console *c, const char *text, size_t bytes);
+void console_flush(struct console *c);
+
+#endif

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Snapshots of the counters. Each counter has one writer, the CPU that runs the vCPU, and is exact;
+ * a snapshot of a vCPU that runs elsewhere is as of some moment during it.
+ */
+#include "dispatcher/dispatcher.h"
+#include "lib/lib.h"
+#include "lib/spinlock.h"
+#include "machine/machine.h"
+#include "trace/trace.h"
+
+#define ROWS_MAX (PV_EXIT_COUNT + HYPERCALL_ROWS + PV_EVENT_COUNT)
+
+static spinlock_t lock;
+static struct pv_stats_row rows[ROWS_MAX];
+static u32 used;
+
+static void row_add(u16 space, unsigned code, const struct counter *c)
+{
+	if (!c->count)
+		return;
+	rows[used++] = (struct pv_stats_row){ .space = space, .code = (u16)code, .count = c->count,
+					      .ticks = c->ticks, .max_ticks = c->max_ticks };
+}
+
+/* The calls are counted one by one; the exits that brought them are their sum. */
+static struct counter hypercall_exits(const struct vcpu *v)
+{
+	struct counter sum = v->exits[PV_EXIT_HYPERCALL];
+
+	for (unsigned i = 0; i < HYPERCALL_ROWS; i++) {
+		sum.count += v->calls[i].count;
+		sum.ticks += v->calls[i].ticks;
+		sum.max_ticks = max(sum.max_ticks, v->calls[i].max_ticks);
+	}
+	return sum;
+}
+
+void stats_send(struct vcpu *v, u32 why, u64 mark)
+{
+	struct pv_frame_stats head = { .domain = v->domain->id, .vcpu = v->id, .why = why, .mark = mark,
+				       .tsc = rdtsc() };
+	struct counter hypercalls = hypercall_exits(v);
+
+	spin_lock(&lock);
+	used = 0;
+	row_add(PV_STATS_EXIT, PV_EXIT_HYPERCALL, &hypercalls);
+	for (unsigned i = 0; i < PV_EXIT_COUNT; i++)
+		if (i != PV_EXIT_HYPERCALL)
+			row_add(PV_STATS_EXIT, i, &v->exits[i]);
+	for (unsigned i = 0; i < HYPERCALL_ROWS; i++)
+		row_add(PV_STATS_CALL, hypercall_number(i), &v->calls[i]);
+	for (unsigned i = 0; i < PV_EVENT_COUNT; i++)
+		row_add(PV_STATS_EVENT, i, &(struct counter){ .count = v->events[i] });
+	head.rows = used;
+	channel_send_two(PV_FRAME_STATS, &head, sizeof(head), rows, used * (u32)sizeof(rows[0]));
+	spin_unlock(&lock);
+}
+
+void stats_mark(struct vcpu *v, u64 id)
+{
+	struct domain *d = v->domain;
+
+	for (u32 i = 0; i < d->vcpu_count; i++)
+		stats_send(d->vcpus[i], PV_STATS_MARK, id);
+}

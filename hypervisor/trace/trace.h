@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the hypervisor says of itself: the framed debug channel, the log, the snapshots of the
+ * always-on counters, and the optional ring of records (one a CPU, 32 bytes a record).
+ */
+#ifndef TRACE_TRACE_H
+#define TRACE_TRACE_H
+
+#include "dispatcher/vcpu.h"
+#include "dispatcher/vmexit.h"
+#include "host/frame.h"
+#include "lib/types.h"
+
+/* ---- channel.c: frames to the debug port; any CPU, any time ---------------------------------- */
+
+void channel_send(u16 type, const void *payload, u32 bytes);
+void channel_send_two(u16 type, const void *head, u32 head_bytes, const void *rest, u32 bytes);
+/* For a panic: whoever held the lock is stopped and will not give it back. */
+void channel_break_lock(void);
+
+/* ---- log.c ----------------------------------------------------------------------------------- */
+
+/* One line, without newline, to the channel and the serial port; cut at 200 characters. */
+void log_line(const char *format, ...) PRINTF(1, 2);
+void log_panic_line(const char *text);
+void log_machine_end(bool failed, const char *why);
+
+/* ---- stats.c: snapshots of a vCPU's counters -------------------------------------------------- */
+
+void stats_send(struct vcpu *v, u32 why, u64 mark);
+void stats_mark(struct vcpu *v, u64 id); /* of all vCPUs of v's domain */
+
+/* ---- ring.c ---------------------------------------------------------------------------------- */
+
+struct trace_ring {
+	u64 head; /* bytes written since boot */
+	u64 mask; /* capacity in bytes - 1; a power of two */
+	u32 kinds; /* bit per PV_KIND_* */
+	struct pv_trace_record *records;
+};
+
+enum { TRACE_SCHED_IN, TRACE_SCHED_OUT, TRACE_SCHED_BLOCK, TRACE_SCHED_WAKE };
+
+/* What every record of a vCPU has in common, for vcpu->trace_word. */
+u64 trace_word(unsigned domain, unsigned vcpu);
+void trace_init(u32 kinds, u32 records);
+void trace_rings_create(void); /* once all CPUs have started */
+void trace_flush(void); /* all rings to the channel, in TRACE frames */
+
+/* After the handler. A hypercall has one record with number, first argument and result in place of an exit's; a
+ * result that does not fit 16 bits has a second one. */
+void trace_exit(const struct vcpu *v, const struct vmexit *exit);
+void trace_call(const struct vcpu *v, const struct vmexit *exit);
+void trace_inject(struct trace_ring *ring, const struct vcpu *v, unsigned vector, u32 error);
+void trace_sched(struct trace_ring *ring, const struct vcpu *v, unsigned what);
+void trace_mark(struct trace_ring *ring, const struct vcpu *v, u64 id);
+
+#endif
