@@ -154,6 +154,9 @@ void context_save(struct vcpu *v)
 	c->dr6 = read_dr6();
 	if (!backend->switches_cr2)
 		c->cr2 = read_cr2();
+	/* XSETBV is intercepted, but QEMU's SVM lets it through: what the CPU holds is what counts. */
+	if (has_xsave)
+		v->xcr0 = xgetbv(0) & host_xcr0;
 	fpu_save(c);
 }
 

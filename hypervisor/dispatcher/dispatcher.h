@@ -26,6 +26,8 @@ enum verdict hypercall_exit(struct vcpu *v, struct vmexit *exit);
 
 /* Everything that must be settled before an entry; false: v leaves the CPU. (prepare.c) */
 bool vcpu_prepare(struct cpu *cpu, struct vcpu *v);
+/* Sets ATTENTION_KICK if the scheduler is due. */
+void vcpu_poll(struct vcpu *v);
 
 /* inject.c */
 enum verdict fault(struct vcpu *v, unsigned vector); /* #UD, #GP(0) and the like; returns FAULT */

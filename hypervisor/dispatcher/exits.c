@@ -7,6 +7,7 @@
 #include "interpreter/interpreter.h"
 #include "machine/machine.h"
 #include "machine/x86.h"
+#include "pv_names.h"
 
 static enum verdict exit_interrupt(struct vcpu *v, struct vmexit *exit)
 {
@@ -106,8 +107,8 @@ static enum verdict exit_bad_state(struct vcpu *v, struct vmexit *exit)
 
 static enum verdict exit_unknown(struct vcpu *v, struct vmexit *exit)
 {
-	vm_kill(v->domain, v, "unknown exit: reason 0x%x, qualification 0x%llx", exit->code.raw,
-		(unsigned long long)exit->qualification);
+	vm_kill(v->domain, v, "unknown exit: reason 0x%x (%s), qualification 0x%llx", exit->code.raw,
+		pv_exit_names[exit->code.exit], (unsigned long long)exit->qualification);
 	return KILL;
 }
 
@@ -118,11 +119,11 @@ const exit_handler_t exit_table[PV_EXIT_COUNT] = {
 	[PV_EXIT_WRMSR] = interpret_wrmsr,
 	[PV_EXIT_CR_READ] = interpret_cr_read,
 	[PV_EXIT_CR_WRITE] = interpret_cr_write,
-	[PV_EXIT_DR] = interpret_privileged,
+	[PV_EXIT_DR] = exit_unknown,
 	[PV_EXIT_PORT_IN] = interpret_port_in,
 	[PV_EXIT_PORT_OUT] = interpret_port_out,
 	[PV_EXIT_HLT] = interpret_hlt,
-	[PV_EXIT_INVLPG] = interpret_privileged,
+	[PV_EXIT_INVLPG] = exit_unknown, /* never asked for, but by the feature that tests this path */
 	[PV_EXIT_INVD] = interpret_privileged,
 	[PV_EXIT_WBINVD] = interpret_privileged,
 	[PV_EXIT_XSETBV] = interpret_xsetbv,
@@ -131,7 +132,7 @@ const exit_handler_t exit_table[PV_EXIT_COUNT] = {
 	[PV_EXIT_MONITOR] = interpret_privileged,
 	[PV_EXIT_PAUSE] = interpret_privileged,
 	[PV_EXIT_VMX_INSN] = interpret_privileged,
-	[PV_EXIT_DESCRIPTOR] = interpret_privileged,
+	[PV_EXIT_DESCRIPTOR] = exit_unknown,
 	[PV_EXIT_RSM] = interpret_privileged,
 	[PV_EXIT_EXCEPTION] = exit_exception,
 	[PV_EXIT_TASK_SWITCH] = exit_unknown,

@@ -1,9 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The slow side of the run loop: what happens before an entry when something wants attention. */
 #include "dispatcher/dispatcher.h"
+#include "machine/cpu.h"
+#include "machine/machine.h"
+
+void vcpu_poll(struct vcpu *v)
+{
+	if (rdtsc() >= v->cpu->due)
+		vcpu_attend(v, ATTENTION_KICK);
+}
 
 bool vcpu_prepare(struct cpu *cpu, struct vcpu *v)
 {
+	/* A loop of event deliveries comes by here each time and lets no timer through. */
+	vcpu_poll(v);
 	/* Cleared first: a kick that comes later is seen in the next round, or makes the entry exit. */
 	if (v->attention & ATTENTION_KICK) {
 		vcpu_attended(v, ATTENTION_KICK);

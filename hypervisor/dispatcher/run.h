@@ -25,11 +25,10 @@ typedef void (*shadow_over_t)(struct vcpu *v);
 
 ALWAYS_INLINE void last_exits_add(struct vcpu *v, const struct vmexit *exit)
 {
-	u32 at = v->last_next;
-	struct last_exit *last = (void *)((char *)v->last + at);
+	struct last_exit *last = (void *)((char *)v->last + v->last_next);
 
-	_Static_assert(sizeof(v->last) == 256, "last_next wraps by masking");
-	v->last_next = (at + (u32)sizeof(*last)) & 0xff;
+	_Static_assert(sizeof(v->last) == 256, "last_next wraps by itself");
+	v->last_next = (u8)(v->last_next + sizeof(*last));
 	last->rip = exit->rip;
 	last->code = exit->code;
 }
@@ -60,6 +59,9 @@ ALWAYS_INLINE enum verdict dispatch(struct vcpu *v, struct vmexit *exit, advance
 	counter->ticks += spent;
 	if (spent > counter->max_ticks)
 		counter->max_ticks = spent;
+	/* Every 16 exits a look at the clock: a guest that does nothing but exit has a slice too. */
+	if (unlikely(!v->last_next))
+		vcpu_poll(v);
 	return verdict;
 }
 

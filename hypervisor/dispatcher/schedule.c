@@ -155,8 +155,13 @@ void sched_kick(struct vcpu *v)
 		apic_send_kick(running);
 }
 
+/*
+ * The preemption timer counts only while the guest runs, and no timer is seen by a guest that ties
+ * the CPU up in event deliveries: for these the run loop compares the clock with `due` now and then.
+ */
 static void timer_arm(struct cpu *cpu, struct vcpu *v, u64 tsc)
 {
+	cpu->due = tsc;
 	if (v && backend->arm_preempt(v, tsc))
 		tsc = NEVER;
 	if (cpu->timer_armed != tsc)

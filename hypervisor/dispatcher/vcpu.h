@@ -51,7 +51,7 @@ struct vcpu {
 	struct counter *counter; /* where the exit being handled is counted */
 	u64 trace_word; /* trace/ring.c */
 	struct trace_ring *ring; /* of the CPU it is on; NULL = not recording */
-	u32 last_next; /* bytes into last[] at which the next entry goes */
+	u8 last_next; /* bytes into last[] at which the next entry goes */
 
 	struct event event; /* to deliver first: an exception, or what an exit cut short */
 	u64 irr[4]; /* pending vectors */

@@ -8,6 +8,8 @@
 #include "dispatcher/dispatcher.h"
 #include "interpreter/cpuid.h"
 #include "interpreter/interpreter.h"
+#include "interpreter/linear.h"
+#include "lib/insn.h"
 #include "machine/x86.h"
 
 /* Low 32 bits that exist; the others are reserved and read as 0. */
@@ -170,10 +172,42 @@ enum verdict interpret_cr_write(struct vcpu *v, struct vmexit *exit)
 	}
 }
 
+/*
+ * SMSW exits on SVM only, while reading CR0 exits because the guest's CD or NW is not the CPU's. To a
+ * register it stores as much as the operand size says, to memory always 16 bits.
+ */
+static enum verdict read_machine_status(struct vcpu *v, struct vmexit *exit)
+{
+	u64 cr0 = backend->read(v, VREG_CR0);
+	struct walk_result why;
+	u8 bytes[INSN_MAX];
+	struct insn insn;
+	gva_t gva;
+
+	if (insn_fetch(v, exit->rip, bytes, &insn))
+		return RESUME; /* the code went away under it: let the guest take its own fault */
+	if (exit->cr.has_gpr) {
+		gpr_write(v, exit->cr.gpr, insn.operand_bytes, cr0);
+		return ADVANCE;
+	}
+	gva = insn_linear(v, &insn, exit->rip + insn.length);
+	if (linear_write(v, gva, &cr0, 2, &why) == 0)
+		return ADVANCE;
+	if (!why.error) {
+		vm_kill(v->domain, v, "SMSW to 0x%llx, which is not memory", (unsigned long long)gva);
+		return KILL;
+	}
+	backend->write(v, VREG_CR2, gva);
+	event_raise(v, VEC_PF, true, why.error);
+	return FAULT;
+}
+
 enum verdict interpret_cr_read(struct vcpu *v, struct vmexit *exit)
 {
 	u64 value;
 
+	if (exit->cr.op == CR_SMSW)
+		return read_machine_status(v, exit);
 	switch (exit->cr.cr) {
 	case 0:
 		value = backend->read(v, VREG_CR0);

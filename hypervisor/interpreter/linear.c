@@ -8,6 +8,7 @@
 #include "allocator/copy.h"
 #include "dispatcher/dispatcher.h"
 #include "interpreter/control.h"
+#include "interpreter/interpreter.h"
 #include "lib/insn.h"
 #include "machine/x86.h"
 
@@ -50,13 +51,23 @@ int linear_read(struct vcpu *v, gva_t gva, void *to, size_t bytes, u32 access, s
 	return 0;
 }
 
+/* EPT or NPT may deny what the guest's own tables allow: the start-info page, for one. */
+static bool is_writable(struct vcpu *v, gpa_t gpa)
+{
+	const struct hap *hap = &v->domain->hap;
+	u64 bytes;
+
+	return hap_lookup(hap, gpa, &bytes) & hap->format->write;
+}
+
 int linear_write(struct vcpu *v, gva_t gva, const void *from, size_t bytes, struct walk_result *why)
 {
 	while (bytes) {
 		size_t part = min(bytes, (size_t)(PAGE_SIZE - (gva & (PAGE_SIZE - 1))));
 
 		*why = walk(v, gva, WALK_WRITE);
-		if (!why->ok || guest_write(&v->domain->p2m, why->gpa, from, part))
+		if (!why->ok || !is_writable(v, why->gpa) ||
+		    guest_write(&v->domain->p2m, why->gpa, from, part))
 			return -PV_EFAULT;
 		from = (const char *)from + part;
 		gva += part;
@@ -82,4 +93,19 @@ int insn_fetch(struct vcpu *v, u64 rip, u8 *bytes, struct insn *insn)
 		result = insn_decode(insn, bytes, INSN_MAX, mode);
 	}
 	return result == INSN_OK ? 0 : -PV_EINVAL;
+}
+
+gva_t insn_linear(struct vcpu *v, const struct insn *insn, u64 next_rip)
+{
+	u64 gprs[16];
+	gva_t base = 0;
+
+	for (unsigned i = 0; i < 16; i++)
+		gprs[i] = gpr_read(v, i);
+	if (insn->segment == 5)
+		base = backend->read(v, VREG_FS_BASE);
+	else if (insn->segment == 6)
+		base = backend->read(v, VREG_GS_BASE);
+	base += insn_offset(insn, gprs, next_rip);
+	return backend->read(v, VREG_CODE_BYTES) == 8 ? base : (u32)base;
 }

@@ -18,5 +18,7 @@ int linear_write(struct vcpu *v, gva_t gva, const void *from, size_t bytes, stru
  * it cannot be fetched, -PV_EINVAL where it is no instruction.
  */
 int insn_fetch(struct vcpu *v, u64 rip, u8 *bytes, struct insn *insn);
+/* Where its memory operand lies. Limit: outside 64-bit mode DS, ES and SS are taken as flat. */
+gva_t insn_linear(struct vcpu *v, const struct insn *insn, u64 next_rip);
 
 #endif

@@ -16,7 +16,7 @@
 static enum verdict raise(struct vcpu *v, gva_t gva, const struct walk_result *why)
 {
 	if (why->ok) {
-		vm_kill(v->domain, v, "string I/O to guest-physical 0x%llx, which is not memory",
+		vm_kill(v->domain, v, "string I/O to guest-physical 0x%llx, which is not memory or protected",
 			(unsigned long long)why->gpa);
 		return KILL;
 	}

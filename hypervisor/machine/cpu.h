@@ -26,6 +26,7 @@ struct cpu {
 	volatile bool kicked; /* somebody wants this CPU out of its guest */
 	volatile bool online;
 	u64 slice_end; /* TSC */
+	u64 due; /* TSC at which the scheduler wants to be asked, ~0 = never */
 	struct asid_cpu asids;
 	u64 timer_armed; /* TSC the APIC timer is set to, ~0 = off */
 	hpa_t vmxon_region; /* VMX: VMXON region; SVM: host save area */

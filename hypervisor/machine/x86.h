@@ -50,6 +50,7 @@
 #define RFLAGS_FIXED1 BIT(1)
 #define RFLAGS_TF BIT(8)
 #define RFLAGS_IF BIT(9)
+#define RFLAGS_RF BIT(16)
 #define RFLAGS_VM BIT(17)
 #define RFLAGS_AC BIT(18)
 
@@ -158,6 +159,14 @@ static inline u32 inl(u16 port)
 static inline void outl(u16 port, u32 v)
 {
 	__asm__ volatile("outl %0, %1" : : "a"(v), "Nd"(port));
+}
+
+static inline u64 xgetbv(u32 index)
+{
+	u32 lo, hi;
+
+	__asm__ volatile("xgetbv" : "=a"(lo), "=d"(hi) : "c"(index));
+	return (u64)hi << 32 | lo;
 }
 
 static inline void xsetbv(u32 index, u64 value)

@@ -114,6 +114,8 @@ void vmcs_init(struct vcpu *v)
 	x->primary = vmx_caps.controls[PRIMARY];
 	if (domain_has(v->domain, PV_FEATURE_RDTSC_EXIT))
 		x->primary |= PRIMARY_RDTSC_EXITING;
+	if (domain_has(v->domain, PV_FEATURE_STRAY_EXITS))
+		x->primary |= PRIMARY_INVLPG_EXITING;
 	if (!(hw & PV_HW_VIRTUAL_INTERRUPTS))
 		secondary &= ~(u32)SECONDARY_VIRTUAL_INTERRUPT_DELIVERY;
 	vmwrite(PIN_CONTROLS, x->pin);

@@ -29,6 +29,7 @@
 #define PV_FEATURE_LEAVES (1ull << 0) /* the 0x40000000 CPUID leaves */
 #define PV_FEATURE_HYPERCALLS (1ull << 1)
 #define PV_FEATURE_RDTSC_EXIT (1ull << 2) /* off unless asked for: intercept RDTSC/RDTSCP */
+#define PV_FEATURE_STRAY_EXITS (1ull << 3) /* off unless asked for: INVLPG exits, though no rule expects it */
 
 struct pv_bundle_header {
 	uint32_t magic;
