@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * The command `pvn`: finds the command's row in the table and calls it. Help texts are in the table
+ * and nowhere else. Started by the bootstrap script at the root, which serves `clean` itself.
+ */
+#include "pvn.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "pv_abi.h"
+
+static int cmd_help(int argc, char **argv);
+
+/* The script does this, so that it works without a compiler. Reached only past the script. */
+static int cmd_clean(int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	pvn_error("clean is done by the script: run ./pvn clean at the top of the source tree");
+	return PVN_USAGE;
+}
+
+static const struct command {
+	const char *name;
+	int (*function)(int argc, char **argv);
+	const char *help; /* one line */
+	const char *usage; /* after "usage: pvn NAME"; further lines explain */
+} commands[] = {
+	{ "demo", cmd_demo, "run two guests and print their counted transitions",
+	  "[--on kvm|bochs|qemu]\n"
+	  "Runs docs/examples/two-guests.yaml and prints every transition by its reason.\n" },
+	{ "test", cmd_test, "build and run the tests",
+	  "[SUITE...] [options]\n"
+	  "Runs the quick tier of all suites, or of those named.\n"
+	  "  --full        the full tier as well\n"
+	  "  --soak        the soak tier as well\n"
+	  "  --list        say what would run\n"
+	  "  --filter RE   only tests whose name matches\n"
+	  "  -j N          so many at once; default 2\n" },
+	{ "run", cmd_run, "run a machine",
+	  "FILE [options]\n"
+	  "  --on HOST     kvm, bochs or qemu; default: nested KVM where it works, else bochs\n"
+	  "  --mode M      mode of all domains: pv/hap or full/hap\n"
+	  "  --cpus N      CPUs of the machine\n"
+	  "  --stats F     write all counters to F as JSON\n"
+	  "  --trace F     record every exit to F (see: pvn trace)\n"
+	  "  --serial F    write the first serial port to F\n"
+	  "  --timeout S   end the machine after S seconds (exit code 4)\n"
+	  "  --gdb         wait for a debugger before the first instruction\n"
+	  "  --verbose     show all of the hypervisor's log\n"
+	  "Exit code: 0 all guests ended well, 1 a guest failed, 2 usage or description,\n"
+	  "3 the hypervisor failed, 4 timeout.\n" },
+	{ "check", cmd_check, "check a machine description",
+	  "FILE\n"
+	  "Prints a summary, or the errors with file, line and column.\n" },
+	{ "image", cmd_image, "make a bootable ISO of a machine", "FILE -o OUT.iso\n" },
+	{ "bench", cmd_bench, "measure what a transition costs",
+	  "exits [--on kvm|bochs|qemu] [--json F]\n"
+	  "Runs a guest that makes every kind of exit, and prints the TSC ticks of each. On Bochs\n"
+	  "the TSC counts instructions.\n" },
+	{ "stats", cmd_stats, "print the counters that run --stats saved", "FILE\n" },
+	{ "trace", cmd_trace, "print the records that run --trace saved", "FILE\n" },
+	{ "doctor", cmd_doctor, "say what this machine offers and what is missing", "\n" },
+	{ "clean", cmd_clean, "remove the build folder and the cache", "\n" },
+	{ "help", cmd_help, "this text, or the usage of a command", "[COMMAND]\n" },
+};
+
+#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static const struct command *find(const char *name)
+{
+	for (size_t i = 0; i < COMMANDS; i++)
+		if (!strcmp(commands[i].name, name))
+			return &commands[i];
+	return NULL;
+}
+
+static void print_usage(const struct command *command, FILE *to)
+{
+	fprintf(to, "usage: pvn %s%s%s", command->name, *command->usage == '\n' ? "" : " ",
+		command->usage);
+}
+
+int pvn_usage(const char *name)
+{
+	const struct command *command = find(name);
+
+	fflush(stdout);
+	if (command)
+		print_usage(command, stderr);
+	return PVN_USAGE;
+}
+
+static void print_help(FILE *to)
+{
+	fprintf(to, "pvn: builds, runs, tests and measures Paravane machines\n\n"
+		    "usage: pvn COMMAND [arguments]\n\n");
+	for (size_t i = 0; i < COMMANDS; i++)
+		fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].help);
+	fprintf(to, "\npvn COMMAND --help explains one. A machine is described in YAML: see "
+		    "docs/examples.\n");
+}
+
+static int unknown(const char *name)
+{
+	const char *names[COMMANDS + 1] = { NULL }, *nearest;
+
+	for (size_t i = 0; i < COMMANDS; i++)
+		names[i] = commands[i].name;
+	nearest = nearest_name(name, names);
+	if (nearest)
+		pvn_error("unknown command \"%s\", did you mean \"%s\"?", name, nearest);
+	else
+		pvn_error("unknown command \"%s\"; pvn help lists them", name);
+	return PVN_USAGE;
+}
+
+static int cmd_help(int argc, char **argv)
+{
+	const struct command *command;
+
+	if (argc < 2) {
+		print_help(stdout);
+		return PVN_OK;
+	}
+	command = find(argv[1]);
+	if (!command)
+		return unknown(argv[1]);
+	print_usage(command, stdout);
+	return PVN_OK;
+}
+
+/* --help before a "--", which ends the options. */
+static bool wants_help(int argc, char **argv)
+{
+	for (int i = 1; i < argc && strcmp(argv[i], "--"); i++)
+		if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h"))
+			return true;
+	return false;
+}
+
+/* What a command printed may be lost only now: a full disk behind standard output. */
+static int finish(int code)
+{
+	if (fflush(stdout) || ferror(stdout)) {
+		pvn_error("standard output: cannot write");
+		return code ? code : PVN_HYPERVISOR_FAILED;
+	}
+	return code;
+}
+
+int main(int argc, char **argv)
+{
+	const struct command *command;
+
+	if (argc < 2) {
+		print_help(stderr);
+		return PVN_USAGE;
+	}
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
+		print_help(stdout);
+		return finish(PVN_OK);
+	}
+	if (!strcmp(argv[1], "--version")) {
+		printf("pvn %s (ABI %d.%d)\n", PVN_VERSION, PV_ABI_MAJOR, PV_ABI_MINOR);
+		return finish(PVN_OK);
+	}
+	command = find(argv[1]);
+	if (!command)
+		return unknown(argv[1]);
+	if (wants_help(argc - 1, argv + 1)) {
+		print_usage(command, stdout);
+		return finish(PVN_OK);
+	}
+	return finish(command->function(argc - 1, argv + 1));
+}

@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * `pvn run FILE`: reads the command line, runs the machine, shows and saves what it reported. The
+ * running itself is in run_session.c.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "run_print.h"
+#include "trace.h"
+
+struct run_command {
+	const char *file, *mode, *stats, *trace, *serial;
+	enum host host;
+	bool gdb, is_verbose;
+	unsigned int timeout_s, cpus;
+};
+
+enum { OPTION_ON = 256, OPTION_MODE, OPTION_STATS, OPTION_TRACE, OPTION_GDB, OPTION_TIMEOUT, OPTION_CPUS,
+       OPTION_SERIAL };
+
+static const struct option options[] = {
+	{ "on", required_argument, NULL, OPTION_ON },
+	{ "mode", required_argument, NULL, OPTION_MODE },
+	{ "stats", required_argument, NULL, OPTION_STATS },
+	{ "trace", required_argument, NULL, OPTION_TRACE },
+	{ "gdb", no_argument, NULL, OPTION_GDB },
+	{ "timeout", required_argument, NULL, OPTION_TIMEOUT },
+	{ "cpus", required_argument, NULL, OPTION_CPUS },
+	{ "serial", required_argument, NULL, OPTION_SERIAL },
+	{ "verbose", no_argument, NULL, 'v' },
+	{ NULL, 0, NULL, 0 },
+};
+
+/* A whole number from low to high. */
+static bool parse_number(const char *what, const char *text, unsigned int low, unsigned int high,
+			 unsigned int *out)
+{
+	char *end;
+	unsigned long value;
+
+	errno = 0;
+	value = strtoul(text, &end, 10);
+	if (errno || *end || end == text || text[0] == '-' || value < low || value > high) {
+		pvn_error("%s %s: expected a number from %u to %u", what, text, low, high);
+		return false;
+	}
+	*out = (unsigned int)value;
+	return true;
+}
+
+static bool take_option(struct run_command *command, int option)
+{
+	switch (option) {
+	case OPTION_ON:
+		command->host = host_parse(optarg);
+		if (command->host == HOST_NONE)
+			pvn_error("--on %s: expected kvm, bochs or qemu", optarg);
+		return command->host != HOST_NONE;
+	case OPTION_MODE:
+		command->mode = optarg;
+		return true;
+	case OPTION_STATS:
+		command->stats = optarg;
+		return true;
+	case OPTION_TRACE:
+		command->trace = optarg;
+		return true;
+	case OPTION_SERIAL:
+		command->serial = optarg;
+		return true;
+	case OPTION_GDB:
+		command->gdb = true;
+		return true;
+	case OPTION_TIMEOUT:
+		return parse_number("--timeout", optarg, 1, 1000000, &command->timeout_s);
+	case OPTION_CPUS:
+		return parse_number("--cpus", optarg, 1, PV_CPUS_MAX, &command->cpus);
+	case 'v':
+		command->is_verbose = true;
+		return true;
+	default:
+		return false; /* getopt said why */
+	}
+}
+
+static bool parse_command(struct run_command *command, int argc, char **argv)
+{
+	int option;
+
+	optind = 1;
+	while ((option = getopt_long(argc, argv, "v", options, NULL)) != -1) {
+		if (!take_option(command, option))
+			return false;
+	}
+	if (argc - optind != 1) {
+		pvn_error(argc == optind ? "which machine? Name a description (YAML)" :
+					   "one machine at a time");
+		return false;
+	}
+	command->file = argv[optind];
+	return true;
+}
+
+/* The host to run on: the one asked for, if it is there, or the best one that is. */
+static bool choose_host(struct run_command *command)
+{
+	char why[400];
+
+	if (command->host == HOST_NONE)
+		command->host = command->gdb ? HOST_QEMU : host_default();
+	if (command->host == HOST_NONE) {
+		host_probe(HOST_BOCHS, why, sizeof(why));
+		pvn_error("no emulator to run on: %s", why);
+		return false;
+	}
+	if (command->gdb && !launcher_find(command->host)->has_gdb) {
+		pvn_error("--gdb: %s takes no debugger; use --on qemu", host_name(command->host));
+		return false;
+	}
+	if (!host_probe(command->host, why, sizeof(why))) {
+		pvn_error("--on %s: %s", host_name(command->host), why);
+		return false;
+	}
+	return true;
+}
+
+static int load_machine(const struct run_command *command, struct machine **machine)
+{
+	struct errors errors = { 0 };
+	struct machine *m = machine_load(command->file, &errors);
+
+	if (m && command->mode && machine_set_mode(m, command->mode, &errors)) {
+		machine_free(m);
+		m = NULL;
+	}
+	if (!m) {
+		errors_print(&errors, stderr);
+		return -1;
+	}
+	if (command->cpus)
+		m->cpus = command->cpus;
+	if (command->trace)
+		m->trace_kinds = (1u << PV_KIND_COUNT) - 1;
+	*machine = m;
+	return 0;
+}
+
+/* ---- during the run ----------------------------------------------------------------------------- */
+
+struct run_view {
+	struct run_print print;
+	struct trace_writer *trace; /* NULL = not asked for */
+};
+
+static void on_console(void *context, uint32_t domain, const char *text, size_t bytes)
+{
+	struct run_view *view = context;
+
+	run_print_console(&view->print, domain, text, bytes);
+}
+
+static void on_log(void *context, const char *line)
+{
+	struct run_view *view = context;
+
+	run_print_log(&view->print, line);
+}
+
+static void on_trace(void *context, const uint8_t *payload, uint32_t length)
+{
+	struct run_view *view = context;
+
+	if (view->trace)
+		trace_writer_add(view->trace, payload, length);
+}
+
+static void on_end(void *context)
+{
+	struct run_view *view = context;
+
+	run_print_finish(&view->print);
+}
+
+/* The machine waits for a debugger: how to start one, with the symbols of all that runs. */
+static void on_gdb(void *context, const struct launch *launch)
+{
+	const struct run_view *view = context;
+	char *symbols = pvn_build_path("hypervisor/paravane.debug");
+	unsigned int i;
+
+	fprintf(stderr, "The machine waits for gdb. In another terminal:\n");
+	fprintf(stderr, "  gdb '%s' -ex 'target remote %s/%s'", symbols, launch->dir,
+		LAUNCH_GDB_SOCKET);
+	free(symbols);
+	for (i = 0; i < view->print.machine->domain_count; i++)
+		fprintf(stderr, " \\\n    -ex 'add-symbol-file %s'",
+			view->print.machine->domains[i].kernel);
+	fprintf(stderr, "\n");
+}
+
+/* ---- afterwards --------------------------------------------------------------------------------- */
+
+static enum pvn_exit save_stats(const struct run_command *command, const struct run_result *result)
+{
+	struct errors errors = { 0 };
+
+	if (!command->stats || !result->stats.has_hello)
+		return PVN_OK;
+	stats_write_json(&result->stats, host_name(command->host), command->stats, &errors);
+	errors_print(&errors, stderr);
+	return errors.count ? PVN_HYPERVISOR_FAILED : PVN_OK;
+}
+
+static enum pvn_exit save_trace(const struct run_command *command, struct run_view *view,
+				const struct machine *machine, const struct run_result *result)
+{
+	if (!view->trace)
+		return PVN_OK;
+	if (!trace_writer_end(view->trace, machine, &result->stats.hello))
+		return PVN_OK;
+	pvn_error("%s: %s", command->trace, strerror(errno));
+	return PVN_HYPERVISOR_FAILED;
+}
+
+/* Ends pvn by the signal that ended the run, so that a shell sees what happened. */
+static void die_by(int signal_number)
+{
+	signal(signal_number, SIG_DFL);
+	raise(signal_number);
+}
+
+static int run(const struct run_command *command, const struct machine *machine)
+{
+	struct run_view view = { 0 };
+	struct errors errors = { 0 };
+	struct run_result result;
+	struct run_options run_options = {
+		.host = command->host,
+		.timeout_s = command->timeout_s,
+		.gdb = command->gdb,
+		.serial = command->serial,
+		.on_start = command->gdb ? on_gdb : NULL,
+		.on_console = on_console,
+		.on_log = on_log,
+		.on_trace = on_trace,
+		.on_end = on_end,
+		.context = &view,
+		.outputs = view.print.outputs,
+		.output_count = 2,
+	};
+	enum pvn_exit saved;
+
+	run_print_init(&view.print, machine, command->is_verbose);
+	if (command->trace) {
+		view.trace = trace_writer_begin(command->trace);
+		if (!view.trace) {
+			pvn_error("%s: %s", command->trace, strerror(errno));
+			return PVN_HYPERVISOR_FAILED;
+		}
+	}
+	run_machine(machine, &run_options, &result, &errors);
+	errors_print(&errors, stderr);
+	run_print_summary(&view.print, &result);
+	saved = save_stats(command, &result);
+	if (save_trace(command, &view, machine, &result) != PVN_OK)
+		saved = PVN_HYPERVISOR_FAILED;
+	if (result.signal)
+		die_by(result.signal);
+	if (saved != PVN_OK)
+		result.exit = saved;
+	run_result_free(&result);
+	run_print_free(&view.print);
+	return result.exit;
+}
+
+int cmd_run(int argc, char **argv)
+{
+	struct run_command command = { 0 };
+	struct machine *machine;
+	int exit;
+
+	if (!parse_command(&command, argc, argv))
+		return pvn_usage("run");
+	if (load_machine(&command, &machine))
+		return PVN_USAGE;
+	if (!choose_host(&command)) {
+		machine_free(machine);
+		return PVN_USAGE;
+	}
+	exit = run(&command, machine);
+	machine_free(machine);
+	return exit;
+}
