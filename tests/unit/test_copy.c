@@ -19,7 +19,8 @@
 #define GUEST_BYTES (CHUNKS * CHUNK_SIZE)
 #define HPA_BASE (32 * CHUNK_SIZE)
 
-struct cpu fake_cpu;
+static struct cpu fake_cpu;
+struct cpu *fake_this_cpu = &fake_cpu;
 
 static u8 *machine_memory; /* at "machine address" HPA_BASE */
 static u8 *model; /* the guest's bytes, in guest order */

@@ -176,17 +176,17 @@ static void test_random(const struct boot_info *boot, u64 chunks_total, u64 seed
 
 static void test_boot_ranges(void)
 {
+	const hpa_t top = FRAMES_CHUNKS_MAX * CHUNK_SIZE - 4 * MB;
 	struct boot_info boot = {
 		.ram = {
 			{ 0, 640 * 1024 },
 			{ MB, 3 * MB }, /* no whole chunk */
 			{ LOW_BASE + 4096, LOW_BASE + 6 * MB }, /* two */
 			{ LOW_BASE + 8 * MB, LOW_BASE + 10 * MB + 4095 }, /* one */
-			{ FRAMES_CHUNKS_MAX * CHUNK_SIZE - 4 * MB, 0xffff000010000000 }, /* two are managed */
+			{ top, 0xffff000010000000 }, /* two are managed */
 		},
 		.ram_count = 5,
 	};
-	const hpa_t top = FRAMES_CHUNKS_MAX * CHUNK_SIZE - 4 * MB;
 
 	start(&boot, 0);
 	EXPECT_EQ(frames_stats().chunks_total, 5);
@@ -306,7 +306,7 @@ int main(int argc, char **argv)
 
 	if (!reserve(LOW_BASE, LOW_CHUNKS * CHUNK_SIZE) ||
 	    (has_high && !reserve(HIGH_BASE, HIGH_CHUNKS * CHUNK_SIZE))) {
-		printf("Bail out! the host has no room at the addresses that stand for machine memory\n");
+		printf("Bail out! no room at the addresses that stand for machine memory\n");
 		return 1;
 	}
 	test_boot_ranges();

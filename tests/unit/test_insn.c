@@ -68,29 +68,44 @@ static void test_refused(void)
 		unsigned modes;
 		enum insn_result result;
 	} rows[] = {
-		/* clang-format off */
 		/* no instruction in 64-bit code */
-		{ "06", 8, INSN_INVALID }, { "0e", 8, INSN_INVALID }, { "16", 8, INSN_INVALID },
-		{ "1f", 8, INSN_INVALID }, { "27", 8, INSN_INVALID }, { "3f", 8, INSN_INVALID },
-		{ "60", 8, INSN_INVALID }, { "61", 8, INSN_INVALID }, { "82 c0 01", 8, INSN_INVALID },
-		{ "9a 00000000 0000", 8, INSN_INVALID }, { "ce", 8, INSN_INVALID },
-		{ "d4 0a", 8, INSN_INVALID }, { "d6", 8, INSN_INVALID }, { "ea 00000000 0000", 8, INSN_INVALID },
+		{ "06", 8, INSN_INVALID },
+		{ "0e", 8, INSN_INVALID },
+		{ "16", 8, INSN_INVALID },
+		{ "1f", 8, INSN_INVALID },
+		{ "27", 8, INSN_INVALID },
+		{ "3f", 8, INSN_INVALID },
+		{ "60", 8, INSN_INVALID },
+		{ "61", 8, INSN_INVALID },
+		{ "82 c0 01", 8, INSN_INVALID },
+		{ "9a 00000000 0000", 8, INSN_INVALID },
+		{ "ce", 8, INSN_INVALID },
+		{ "d4 0a", 8, INSN_INVALID },
+		{ "d6", 8, INSN_INVALID },
+		{ "ea 00000000 0000", 8, INSN_INVALID },
 		/* no instruction at all */
-		{ "0f 04", 14, INSN_INVALID }, { "0f 0a", 14, INSN_INVALID }, { "0f 24 c0", 14, INSN_INVALID },
-		{ "0f 36", 14, INSN_INVALID }, { "0f 3f", 14, INSN_INVALID }, { "0f 7a", 14, INSN_INVALID },
+		{ "0f 04", 14, INSN_INVALID },
+		{ "0f 0a", 14, INSN_INVALID },
+		{ "0f 24 c0", 14, INSN_INVALID },
+		{ "0f 36", 14, INSN_INVALID },
+		{ "0f 3f", 14, INSN_INVALID },
+		{ "0f 7a", 14, INSN_INVALID },
 		{ "0f a6 c0", 14, INSN_INVALID },
 		/* prefixes that VEX, EVEX and XOP exclude; maps they lack */
-		{ "66 c5 f8 58 c1", 8, INSN_INVALID }, { "f3 c5 f8 58 c1", 8, INSN_INVALID },
-		{ "f0 c5 f8 58 c1", 8, INSN_INVALID }, { "48 c5 f8 58 c1", 8, INSN_INVALID },
-		{ "c4 e0 78 58 c1", 14, INSN_INVALID }, { "c4 e4 78 58 c1", 14, INSN_INVALID },
-		{ "62 f1 78 48 58 c1", 14, INSN_INVALID }, { "62 f4 7c 48 58 c1", 14, INSN_INVALID },
+		{ "66 c5 f8 58 c1", 8, INSN_INVALID },
+		{ "f3 c5 f8 58 c1", 8, INSN_INVALID },
+		{ "f0 c5 f8 58 c1", 8, INSN_INVALID },
+		{ "48 c5 f8 58 c1", 8, INSN_INVALID },
+		{ "c4 e0 78 58 c1", 14, INSN_INVALID },
+		{ "c4 e4 78 58 c1", 14, INSN_INVALID },
+		{ "62 f1 78 48 58 c1", 14, INSN_INVALID },
+		{ "62 f4 7c 48 58 c1", 14, INSN_INVALID },
 		{ "8f eb 78 12 c1", 14, INSN_INVALID },
 		/* 15 bytes are the limit, however many are there */
 		{ "66 66 66 66 66 66 66 66 66 66 66 66 66 66 66 90", 14, INSN_TOO_LONG },
 		{ "2e 2e 2e 2e 2e 2e 2e 2e 2e 2e 81 c0 01020304", 12, INSN_TOO_LONG },
 		{ "2e 2e 2e 2e 2e 2e 2e 2e 2e 2e 2e 2e 2e 2e c5 f8 77", 12, INSN_TOO_LONG },
 		{ "2e 2e 2e 2e 2e 2e 2e 2e 2e 2e 2e 2e 2e 0f 01 c1", 12, INSN_TOO_LONG },
-		/* clang-format on */
 	};
 	struct insn insn;
 

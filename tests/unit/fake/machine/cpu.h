@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Stands before hypervisor/machine/cpu.h in the include path: a CPU that needs no GS segment. */
-#ifndef MACHINE_CPU_H
-#define MACHINE_CPU_H
+/*
+ * Stands before hypervisor/machine/cpu.h in the include path: the same struct cpu, but a CPU that
+ * needs no GS segment. Which one is "this" is up to the test.
+ */
+#ifndef FAKE_MACHINE_CPU_H
+#define FAKE_MACHINE_CPU_H
 
-#include "lib/types.h"
-#include "pv_abi.h"
+#define this_cpu real_this_cpu
+#include_next "machine/cpu.h"
+#undef this_cpu
 
-struct cpu {
-	u32 index;
-};
-
-extern struct cpu fake_cpu;
+extern struct cpu *fake_this_cpu;
 
 static inline struct cpu *this_cpu(void)
 {
-	return &fake_cpu;
+	return fake_this_cpu;
 }
 
 #endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Goes where a guest may not go, and must not come back: kind= read, write, fetch (beyond its
+ * memory), readonly (the start-info page), walk (page tables beyond memory), delivery (an exception
+ * whose frame goes beyond memory), string (INSB beyond memory), hlt (asleep for ever).
+ */
+#include "guest.h"
+
+typedef void (*fn_t)(void);
+
+static void stray(void)
+{
+	/*
+	 * The loader maps 1 GiB more than there is memory: the guest's own tables allow all this.
+	 */
+	volatile u8 *beyond = (volatile u8 *)(start_info->memory_bytes + 0x1000);
+	u64 di = (u64)beyond;
+	u8 value;
+
+	if (arg_is("kind", "read")) {
+		value = *beyond;
+		print("# read %#x\n", value);
+	} else if (arg_is("kind", "write")) {
+		*beyond = 1;
+	} else if (arg_is("kind", "fetch")) {
+		((fn_t)(u64)beyond)();
+	} else if (arg_is("kind", "readonly")) {
+		*(volatile u64 *)start_info = 0;
+	} else if (arg_is("kind", "walk")) {
+		write_cr3((u64)beyond);
+	} else if (arg_is("kind", "delivery")) {
+		this_vcpu()->tss.ist[2] = (u64)beyond;
+		trap_gate(VEC_UD, 3, true);
+		__asm__ volatile("ud2");
+	} else if (arg_is("kind", "string")) {
+		__asm__ volatile("insb" : "+D"(di) : "d"(0x2f0) : "memory");
+	} else if (arg_is("kind", "hlt")) {
+		__asm__ volatile("cli; hlt");
+	}
+}
+
+void guest_main(void)
+{
+	print("# about to stray\n");
+	stray();
+	print("# still here\n");
+	guest_exit(1);
+}
