@@ -5,6 +5,7 @@
 #include "config_domain.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -247,6 +248,21 @@ static int register_index(const char *name)
 	return -1;
 }
 
+/* A 64-bit word, 0x... or decimal: registers are written in hexadecimal. */
+static int read_word(const struct yaml_reader *r, yaml_node_t *node, uint64_t *word)
+{
+	const char *text;
+	char *end;
+
+	if (yaml_read_text(r, node, "a register's value", 20, &text))
+		return -1;
+	errno = 0;
+	*word = strtoull(text, &end, 0);
+	if (errno || *end || !isdigit((unsigned char)*text))
+		return yaml_expected(r, node, "a register's value such as 0x200000");
+	return 0;
+}
+
 /* Whatever the owner of the machine writes here is entered as it stands: a bad state is a lesson. */
 static int read_registers(const struct yaml_reader *r, yaml_node_t *node, void *into)
 {
@@ -270,7 +286,7 @@ static int read_registers(const struct yaml_reader *r, yaml_node_t *node, void *
 		index = register_index(name);
 		if (index < 0)
 			result = yaml_expected(r, key, "rip, rsp, rdi, rflags, cr0, cr3, cr4 or efer");
-		else if (yaml_read_number(r, value, "a register's value", 0, UINT64_MAX, &number))
+		else if (read_word(r, value, &number))
 			result = -1;
 		else {
 			reading->d->registers[index] = number;

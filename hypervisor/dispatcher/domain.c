@@ -19,26 +19,50 @@ u32 domain_count;
 
 /* Domains hold counters that must outlive them, so they are never freed: a frame run each, at boot. */
 static struct domain domain_pool[PV_BUNDLE_DOMAINS_MAX];
+static spinlock_t report_lock;
+
+/* Whatever was there belongs to somebody else: another domain, or the machine's past. */
+static void chunks_clear(hpa_t start, u64 bytes)
+{
+	for (hpa_t chunk = start; chunk < start + bytes; chunk += CHUNK_SIZE) {
+		paging_map(chunk, CHUNK_SIZE, MAP_W);
+		memset((void *)chunk, 0, CHUNK_SIZE);
+		paging_unmap(chunk, CHUNK_SIZE);
+	}
+}
+
+/* Whole GiB of memory come in one piece where there is one, so that one large leaf can map them. */
+static hpa_t chunks_take(const struct domain *d, gpa_t at, u64 *bytes)
+{
+	hpa_t start = 0;
+
+	*bytes = HUGE_SIZE;
+	if (d->hap.has_huge && !(at & (HUGE_SIZE - 1)) && d->memory_bytes - at >= HUGE_SIZE)
+		start = chunk_alloc_run(HUGE_SIZE / CHUNK_SIZE, HUGE_SIZE / CHUNK_SIZE);
+	if (start)
+		return start;
+	*bytes = CHUNK_SIZE;
+	start = chunk_alloc();
+	if (!start)
+		panic("domain %s: out of memory after %llu of %llu MiB", d->name,
+		      (unsigned long long)at >> 20, (unsigned long long)d->memory_bytes >> 20);
+	return start;
+}
 
 static void memory_create(struct domain *d)
 {
-	u64 hw = backend->hw_features;
-	u32 chunks = (u32)(d->memory_bytes >> CHUNK_SHIFT);
+	u64 hw = backend->hw_features, bytes;
 
 	if (p2m_init(&d->p2m, d->memory_bytes) ||
 	    hap_init(&d->hap, backend->hap, hw & PV_HW_LARGE_PAGES, hw & PV_HW_HUGE_PAGES))
 		panic("domain %s: no memory for its tables", d->name);
-	for (u32 i = 0; i < chunks; i++) {
-		hpa_t chunk = chunk_alloc();
+	for (gpa_t at = 0; at < d->memory_bytes; at += bytes) {
+		hpa_t start = chunks_take(d, at, &bytes);
 
-		if (!chunk)
-			panic("domain %s: out of memory after %u of %u MiB", d->name, i * 2, chunks * 2);
-		/* Whatever was there belongs to somebody else: another domain, or the machine's past. */
-		paging_map(chunk, CHUNK_SIZE, MAP_W);
-		memset((void *)chunk, 0, CHUNK_SIZE);
-		paging_unmap(chunk, CHUNK_SIZE);
-		p2m_set(&d->p2m, i, chunk);
-		if (hap_map(&d->hap, (gpa_t)i << CHUNK_SHIFT, chunk, CHUNK_SIZE, HAP_RWX))
+		chunks_clear(start, bytes);
+		for (u64 part = 0; part < bytes; part += CHUNK_SIZE)
+			p2m_set(&d->p2m, (u32)((at + part) >> CHUNK_SHIFT), start + part);
+		if (hap_map(&d->hap, at, start, bytes, HAP_RWX))
 			panic("domain %s: no memory for its tables", d->name);
 	}
 }
@@ -158,12 +182,15 @@ void vm_kill(struct domain *d, struct vcpu *v, const char *format, ...)
 	va_start(args, format);
 	format_text_v(d->end.why, sizeof(d->end.why), format, args);
 	va_end(args);
-	if (v)
+	/* Two domains may die at once: their reports come one after the other. */
+	spin_lock(&report_lock);
+	if (v) {
 		log_line("domain %s vCPU %u killed: %s", d->name, v->id, d->end.why);
-	else
-		log_line("domain %s killed: %s", d->name, d->end.why);
-	if (v)
 		report_vcpu(v);
+	} else {
+		log_line("domain %s killed: %s", d->name, d->end.why);
+	}
+	spin_unlock(&report_lock);
 	all_vcpus_leave(d);
 }
 
@@ -182,6 +209,8 @@ void domain_ended(struct domain *d)
 	console_flush(&d->console);
 	for (u32 i = 0; i < d->vcpu_count; i++)
 		stats_send(d->vcpus[i], PV_STATS_END, 0);
+	if (this_cpu()->ring)
+		trace_domain(this_cpu()->ring, d->vcpus[0], TRACE_DOMAIN_END);
 	channel_send(PV_FRAME_DOMAIN_END, &d->end, sizeof(d->end));
 	for (u32 i = 0; i < d->vcpu_count; i++)
 		backend->vcpu_destroy(d->vcpus[i]);

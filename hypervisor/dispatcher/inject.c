@@ -171,6 +171,7 @@ void events_prepare(struct vcpu *v)
 	if (v->attention & ATTENTION_NMI) {
 		if (entry_is_free && backend->can_take(v, LINE_NMI)) {
 			vcpu_attended(v, ATTENTION_NMI);
+			want_window(v, LINE_NMI, false);
 			inject(v, &(struct event){ .valid = true, .type = EVENT_NMI, .vector = VEC_NMI });
 			entry_is_free = false;
 		} else {

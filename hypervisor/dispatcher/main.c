@@ -138,7 +138,10 @@ void hypervisor_main(void)
 	domains_create(bundle);
 	hello();
 	for (u32 i = 0; i < domain_count; i++)
-		if (sched_claim(domains[i]->vcpus[0]))
+		if (sched_claim(domains[i]->vcpus[0])) {
+			if (cpus[0].ring)
+				trace_domain(cpus[0].ring, domains[i]->vcpus[0], TRACE_DOMAIN_START);
 			sched_start(domains[i]->vcpus[0]);
+		}
 	cpu_main(&cpus[0]);
 }

@@ -24,10 +24,22 @@ static bool may_run(const struct vcpu *v, const struct cpu *cpu)
 	return v->cpu_mask & BIT(cpu->index);
 }
 
-static void enqueue(struct vcpu *v)
+/* Wakes an idle CPU that may run v, if there is one. */
+static void kick_idle_for(const struct vcpu *v)
 {
 	u64 idle = idle_cpus & v->cpu_mask;
 
+	if (!idle)
+		return;
+	/* The CPU it ran on last, if that is idle: its caches may still be warm. */
+	if (v->cpu && (idle & BIT(v->cpu->index)))
+		idle = BIT(v->cpu->index);
+	idle_cpus &= ~(idle & -idle);
+	apic_send_kick(&cpus[__builtin_ctzll(idle)]);
+}
+
+static void enqueue(struct vcpu *v)
+{
 	v->state = VCPU_RUNNABLE;
 	v->deadline = NEVER;
 	v->next_runnable = NULL;
@@ -36,13 +48,16 @@ static void enqueue(struct vcpu *v)
 	else
 		queue_head = v;
 	queue_tail = v;
-	if (!idle)
-		return;
-	/* The CPU it ran on last, if that is idle: its caches may still be warm. */
-	if (v->cpu && (idle & BIT(v->cpu->index)))
-		idle = BIT(v->cpu->index);
-	idle_cpus &= ~(idle & -idle);
-	apic_send_kick(&cpus[__builtin_ctzll(idle)]);
+	kick_idle_for(v);
+}
+
+static void wake(struct vcpu *v)
+{
+	struct trace_ring *ring = this_cpu()->ring;
+
+	if (ring)
+		trace_sched(ring, v, TRACE_SCHED_WAKE);
+	enqueue(v);
 }
 
 static struct vcpu *dequeue(struct cpu *cpu)
@@ -86,7 +101,7 @@ static u64 wake_due(const struct cpu *cpu, u64 now)
 			if (v->state != VCPU_BLOCKED || v->cpu != cpu)
 				continue;
 			if (v->deadline <= now)
-				enqueue(v);
+				wake(v);
 			else
 				next = min(next, v->deadline);
 		}
@@ -147,7 +162,7 @@ void sched_kick(struct vcpu *v)
 
 	spin_lock(&sched_lock);
 	if (v->state == VCPU_BLOCKED && (v->attention & (v->wake_mask | ATTENTION_DYING)))
-		enqueue(v);
+		wake(v);
 	else if (v->state == VCPU_RUNNING && v->cpu != this_cpu())
 		running = v->cpu;
 	spin_unlock(&sched_lock);
@@ -233,6 +248,9 @@ struct vcpu *sched_next(struct cpu *cpu)
 		if (v) {
 			v->state = VCPU_RUNNING;
 			idle_cpus &= ~BIT(cpu->index);
+			/* The kick that woke this CPU may have been for another one than v. */
+			for (const struct vcpu *other = queue_head; other; other = other->next_runnable)
+				kick_idle_for(other);
 			cpu->slice_end = now + slice_tsc;
 			spin_unlock(&sched_lock);
 			take_state(cpu, v);

@@ -9,14 +9,15 @@
 #include "lib/types.h"
 #include "pv_abi.h"
 
-enum cr_op { CR_MOV_TO, CR_MOV_FROM, CR_CLTS, CR_LMSW, CR_SMSW };
+/* LMSW_MEMORY: the word is still to be read (SVM). SMSW: stored to memory where there is no gpr. */
+enum cr_op { CR_MOV_TO, CR_MOV_FROM, CR_CLTS, CR_LMSW, CR_LMSW_MEMORY, CR_SMSW };
 
 struct exit_cr {
 	u8 op; /* enum cr_op */
 	u8 cr; /* 0, 3, 4, 8 */
 	u8 gpr; /* register number as in ModRM, where a MOV */
 	bool has_gpr; /* false: the instruction must be decoded (SVM without decode assists) */
-	u16 lmsw; /* source operand, where LMSW (VMX; SVM gives 0 with has_gpr false) */
+	u16 lmsw; /* source operand, where LMSW */
 };
 
 struct exit_dr {

@@ -142,6 +142,46 @@ static enum verdict done(struct vcpu *v, bool ok)
 	return ok ? ADVANCE : fault(v, VEC_GP);
 }
 
+/* The operand in memory of LMSW and SMSW, on the guest's behalf. */
+static enum verdict move_status_word(struct vcpu *v, struct vmexit *exit, u16 *word, bool is_store)
+{
+	struct walk_result why;
+	u8 bytes[INSN_MAX];
+	struct insn insn;
+	gva_t gva;
+	int error;
+
+	if (insn_fetch(v, exit->rip, bytes, &insn))
+		return RESUME; /* the code went away under it: let the guest take its own fault */
+	gva = insn_linear(v, &insn, exit->rip + insn.length);
+	error = is_store ? linear_write(v, gva, word, sizeof(*word), &why) :
+			   linear_read(v, gva, word, sizeof(*word), 0, &why);
+	if (!error)
+		return ADVANCE;
+	if (why.non_canonical)
+		return fault(v, VEC_GP);
+	if (why.ok || why.bad_table) {
+		vm_kill(v->domain, v, "LMSW or SMSW at 0x%llx, which is not memory",
+			(unsigned long long)gva);
+		return KILL;
+	}
+	backend->write(v, VREG_CR2, gva);
+	event_raise(v, VEC_PF, true, why.error);
+	return FAULT;
+}
+
+/* PE can be set but not cleared. */
+static enum verdict write_status_word(struct vcpu *v, struct vmexit *exit)
+{
+	u64 kept = backend->read(v, VREG_CR0) & ~(CR0_MP | CR0_EM | CR0_TS);
+	u16 word = exit->cr.lmsw;
+	enum verdict verdict = ADVANCE;
+
+	if (exit->cr.op == CR_LMSW_MEMORY)
+		verdict = move_status_word(v, exit, &word, false);
+	return verdict == ADVANCE ? done(v, cr0_write(v, kept | (word & 0xf))) : verdict;
+}
+
 enum verdict interpret_cr_write(struct vcpu *v, struct vmexit *exit)
 {
 	const struct exit_cr *cr = &exit->cr;
@@ -150,9 +190,9 @@ enum verdict interpret_cr_write(struct vcpu *v, struct vmexit *exit)
 	switch (cr->op) {
 	case CR_CLTS:
 		return done(v, cr0_write(v, cr0 & ~CR0_TS));
-	case CR_LMSW: /* PE can be set but not cleared */
-		value = (cr0 & ~(CR0_MP | CR0_EM | CR0_TS)) | (cr->lmsw & 0xf);
-		return done(v, cr0_write(v, value));
+	case CR_LMSW:
+	case CR_LMSW_MEMORY:
+		return write_status_word(v, exit);
 	default:
 		break;
 	}
@@ -173,33 +213,22 @@ enum verdict interpret_cr_write(struct vcpu *v, struct vmexit *exit)
 }
 
 /*
- * SMSW exits on SVM only, while reading CR0 exits because the guest's CD or NW is not the CPU's. To a
- * register it stores as much as the operand size says, to memory always 16 bits.
+ * SMSW exits on SVM only, while reading CR0 exits because the guest's CD or NW is not the CPU's. To
+ * a register it stores as much as the operand size says, to memory always 16 bits.
  */
-static enum verdict read_machine_status(struct vcpu *v, struct vmexit *exit)
+static enum verdict read_status_word(struct vcpu *v, struct vmexit *exit)
 {
 	u64 cr0 = backend->read(v, VREG_CR0);
-	struct walk_result why;
+	u16 word = (u16)cr0;
 	u8 bytes[INSN_MAX];
 	struct insn insn;
-	gva_t gva;
 
+	if (!exit->cr.has_gpr)
+		return move_status_word(v, exit, &word, true);
 	if (insn_fetch(v, exit->rip, bytes, &insn))
-		return RESUME; /* the code went away under it: let the guest take its own fault */
-	if (exit->cr.has_gpr) {
-		gpr_write(v, exit->cr.gpr, insn.operand_bytes, cr0);
-		return ADVANCE;
-	}
-	gva = insn_linear(v, &insn, exit->rip + insn.length);
-	if (linear_write(v, gva, &cr0, 2, &why) == 0)
-		return ADVANCE;
-	if (!why.error) {
-		vm_kill(v->domain, v, "SMSW to 0x%llx, which is not memory", (unsigned long long)gva);
-		return KILL;
-	}
-	backend->write(v, VREG_CR2, gva);
-	event_raise(v, VEC_PF, true, why.error);
-	return FAULT;
+		return RESUME;
+	gpr_write(v, exit->cr.gpr, insn.operand_bytes, cr0);
+	return ADVANCE;
 }
 
 enum verdict interpret_cr_read(struct vcpu *v, struct vmexit *exit)
@@ -207,7 +236,7 @@ enum verdict interpret_cr_read(struct vcpu *v, struct vmexit *exit)
 	u64 value;
 
 	if (exit->cr.op == CR_SMSW)
-		return read_machine_status(v, exit);
+		return read_status_word(v, exit);
 	switch (exit->cr.cr) {
 	case 0:
 		value = backend->read(v, VREG_CR0);

@@ -21,6 +21,7 @@ typedef u64 hpa_t; /* machine address; hypervisor memory is mapped at its machin
 #define PAGE_SHIFT 12
 #define PAGE_SIZE 4096ull
 #define CHUNK_SHIFT 21
+#define HUGE_SIZE (1ull << 30)
 #define CHUNK_SIZE (1ull << CHUNK_SHIFT) /* unit in which domains own memory */
 
 #define BIT(n) (1ull << (n))

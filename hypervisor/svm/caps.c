@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What SVM offers and what we choose of it: CPUID 8000_000A, and the intercepts of controls.def. Also
- * the switch on and off, with the host's own save areas. APM vol. 2, "Enabling SVM"; vol. 3, appendix
- * E "Function 8000_000Ah".
+ * What SVM offers and what we choose of it: CPUID 8000_000A, and the intercepts of controls.def.
+ * Also the switch on and off, with the host's own save areas. APM vol. 2, "Enabling SVM"; vol. 3,
+ * appendix E, "Function 8000_000Ah".
  */
 #include "allocator/frames.h"
 #include "allocator/hap.h"

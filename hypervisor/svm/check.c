@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Why was an entry refused? The CPU only says VMEXIT_INVALID; this file makes the checks of APM vol. 2,
- * "Canonicalization and Consistency Checks", once more in software and names each field that fails.
- * A state that passes them all and was refused anyway is said to be so.
+ * Why was an entry refused? The CPU only says VMEXIT_INVALID; this file makes the checks of APM
+ * vol. 2, "Canonicalization and Consistency Checks", once more in software and names each field
+ * that fails. A state that passes them all and was refused anyway is said to be so.
  */
 #include "interpreter/control.h"
 #include "svm/bitmaps.h"
@@ -23,19 +23,32 @@ static void complain(const char *field, u64 value, const char *what)
 			complain(#field, vmcb->field, what); \
 	} while (0)
 
+/* Types 0, 1, 4, 5, 6, 7 in each byte (APM vol. 2, "PAT Register Fields"). */
+static bool pat_is_valid(u64 pat)
+{
+	for (unsigned shift = 0; shift < 64; shift += 8) {
+		u8 type = (u8)(pat >> shift);
+
+		if (type > 7 || type == 2 || type == 3)
+			return false;
+	}
+	return true;
+}
+
 static void check_controls(const struct vmcb *vmcb)
 {
 	u64 limit = BIT(guest_physical_bits());
 
 	EXPECT(vmcb->intercept_misc2 & MISC2_VMRUN, intercept_misc2, "VMRUN is not intercepted");
-	EXPECT(vmcb->msrpm_base_pa + SVM_MSR_BITMAP_BYTES <= limit, msrpm_base_pa, "beyond the physical width");
-	EXPECT(vmcb->iopm_base_pa + SVM_IO_BITMAP_BYTES <= limit, iopm_base_pa, "beyond the physical width");
+	EXPECT(vmcb->msrpm_base_pa <= limit - SVM_MSR_BITMAP_BYTES, msrpm_base_pa,
+	       "beyond the physical width");
+	EXPECT(vmcb->iopm_base_pa <= limit - SVM_IO_BITMAP_BYTES, iopm_base_pa,
+	       "beyond the physical width");
 	EXPECT(vmcb->guest_asid, guest_asid, "0 is the host's");
 	EXPECT(vmcb->guest_asid < svm_caps.asids, guest_asid, "more than the CPU has");
 	EXPECT(vmcb->nested_control & NESTED_NP_ENABLE, nested_control, "no nested paging");
 	EXPECT(!(vmcb->n_cr3 & (PAGE_SIZE - 1)) && vmcb->n_cr3 < limit, n_cr3, "a reserved bit");
-	for (unsigned i = 0; i < 64; i += 8)
-		EXPECT(0xf3 >> (vmcb->g_pat >> i & 7) & !(vmcb->g_pat >> i & 0xf8), g_pat, "no such memory type");
+	EXPECT(pat_is_valid(vmcb->g_pat), g_pat, "a memory type that there is not");
 }
 
 static void check_registers(const struct vmcb *vmcb)
@@ -64,8 +77,7 @@ static void check_event(const struct vmcb *vmcb)
 
 	if (!(info & SVM_EVENT_VALID))
 		return;
-	EXPECT(type == EVENT_INTERRUPT || (type >= EVENT_NMI && type <= EVENT_SOFT_INTERRUPT), eventinj,
-	       "a reserved type");
+	EXPECT(type != 1 && type <= EVENT_SOFT_INTERRUPT, eventinj, "a reserved type");
 	EXPECT(type != EVENT_EXCEPTION || (vector < 32 && vector != VEC_NMI), eventinj,
 	       "an exception with a vector that is none");
 }
@@ -74,11 +86,16 @@ void svm_explain_failure(struct vcpu *v)
 {
 	const struct vmcb *vmcb = vmcb_of(v);
 
-	log_line("VM entry of domain %s vCPU %u failed: invalid guest state", v->domain->name, v->id);
+	log_line("VM entry of domain %s vCPU %u failed: invalid guest state", v->domain->name,
+		 v->id);
 	failures = 0;
 	check_controls(vmcb);
-	check_registers(vmcb);
 	check_event(vmcb);
+	/* RSP at VMRUN: entry.S */
+	if (vmcb->rsp == (u64)&v->gpr[ARRAY_SIZE(v->gpr)])
+		log_line("  the save area holds the host's registers: QEMU writes it even now");
+	else
+		check_registers(vmcb);
 	if (!failures)
 		log_line("  every check made here passes: the emulator's log must tell");
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The world switch. svm_enter is called from one place (exit.c) that declares every register but rsp
- * as clobbered: the C loop keeps what it needs on the stack, and nothing is saved for a calling
+ * The world switch. svm_enter is called from one place (exit.c) that declares every register but
+ * rsp as clobbered: the C loop keeps what it needs on the stack, and nothing is saved for a calling
  * convention at each exit. RSP at VMRUN, which the exit restores, is the end of the vCPU's register
  * array, so after an exit pushes put the guest's registers where they belong without a register to
  * address them by. Nothing can use that stack meanwhile: GIF is 0, which holds back NMIs too, until
@@ -22,8 +22,8 @@
 	mov	SVM_VMCB(%rsi), %rax		/* machine and linear address are the same */
 	mov	%rcx, VMCB_RAX(%rax)
 	/*
-	 * With V_INTR_MASKING a physical interrupt exits if the host's IF is 1, whatever the guest's.
-	 * The shadow of STI ends with the next instruction, long before VMRUN.
+	 * With V_INTR_MASKING a physical interrupt exits if the host's IF is 1, whatever the
+	 * guest's. The shadow of STI ends with the next instruction, long before VMRUN.
 	 */
 	sti
 	vmload	%rax

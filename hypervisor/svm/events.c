@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Events on their way into an SVM guest: injection at entry, windows, a vector left with V_IRQ. NMIs
- * cost more than on VMX: there is no NMI window, and the CPU does not tell whether the guest's are
- * masked. IRET is intercepted while they are, and where an NMI waits for it, the IRET is single-stepped
- * with all exceptions intercepted, so that nothing of the guest's sees our TF. APM vol. 2, "Event
- * Injection", "Interrupt and Local APIC Support".
+ * Events on their way into an SVM guest: injection at entry, windows, a vector left with V_IRQ.
+ * NMIs cost more than on VMX: there is no NMI window, and the CPU does not tell whether the guest's
+ * are masked. IRET is intercepted while they are, and where an NMI waits for it, the IRET is
+ * single-stepped with all exceptions intercepted, so that nothing of the guest's sees our TF. APM
+ * vol. 2, "Event Injection", "Interrupt and Local APIC Support".
  */
 #include "svm/svm.h"
 
@@ -115,11 +115,11 @@ bool step_end(struct vcpu *v, enum step_result result)
 
 	x->step = false;
 	vmcb->dr6 = x->step_dr6 | (x->step_guest_tf ? causes : causes & ~DR6_BS);
-	/* An IRET that was executed has loaded the flags anew; else our TF still stands in them. */
+	/* An IRET that was executed has loaded new flags; else our TF still stands in them. */
 	if (!x->step_guest_tf && !(result == STEP_DONE && x->nmi_at_iret))
 		vmcb->rflags &= ~(u64)RFLAGS_TF;
 	vmcb->intercept_exception = svm_caps.controls[EXCEPTION];
-	/* NMIs are unmasked by an IRET even if it faults (APM vol. 2, "#NMI, Non-Maskable-Interrupt"). */
+	/* An IRET unmasks NMIs even if it faults (APM vol. 2, "NMI, Non-Maskable-Interrupt"). */
 	if (result != STEP_CUT && x->nmi_at_iret)
 		nmi_unmask(v);
 	v_irq_apply(x);
@@ -127,10 +127,10 @@ bool step_end(struct vcpu *v, enum step_result result)
 }
 
 /*
- * An NMI waits, and there is no window exit for it. What holds it off is: an event that goes in with
- * this entry (an interrupt to ourselves makes an exit right after its delivery), the guest's NMI
- * handler (its IRET exits), or one instruction, that IRET or one in the shadow of STI or MOV SS.
- * Limit: where that one is PUSHF, INT n or SYSCALL in a shadow, the guest gets to see our TF.
+ * An NMI waits, and there is no window exit for it. What holds it off is: an event that goes in
+ * with this entry (an interrupt to ourselves makes an exit right after its delivery), the guest's
+ * NMI handler (its IRET exits), or one instruction, that IRET or one in the shadow of STI or MOV
+ * SS. Limit: where that one is PUSHF, INT n or SYSCALL in a shadow, the guest gets to see our TF.
  */
 void nmi_window_prepare(struct vcpu *v)
 {

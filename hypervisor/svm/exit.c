@@ -17,7 +17,7 @@
 #define CODE_RDTSCP 0x87
 #define CODE_IS_EXCEPTION(code) ((code) - SVM_EXIT_EXCEPTION < 32)
 
-/* The instruction that exited: decoded, and with the address of the next one. -PV_EFAULT, -PV_EINVAL. */
+/* The instruction that exited: decoded, and the address of the next one. As insn_fetch(). */
 static __attribute__((noinline)) int fetch(struct vcpu *v, struct vmexit *exit, struct insn *insn)
 {
 	struct vmcb *vmcb = vmcb_of(v);
@@ -31,30 +31,20 @@ static __attribute__((noinline)) int fetch(struct vcpu *v, struct vmexit *exit, 
 	return error;
 }
 
-/* 0: not an exit for which the CPU gives it. */
-static bool has_next_rip(struct vcpu *v)
-{
-	return (svm_backend.hw_features & PV_HW_NEXT_RIP) && vmcb_of(v)->nrip;
-}
-
 static int find_next_rip(struct vcpu *v, struct vmexit *exit)
 {
 	struct insn insn;
 
-	if (has_next_rip(v)) {
-		svm_of(v)->next_rip = vmcb_of(v)->nrip;
-		return 0;
-	}
-	return fetch(v, exit, &insn);
+	return svm_of(v)->next_rip ? 0 : fetch(v, exit, &insn);
 }
 
-/* RDTSCP has a code of its own, but QEMU uses that of RDTSC: look, where a look is needed anyway. */
+/* RDTSCP has a code of its own, but QEMU uses RDTSC's: look, where a look is needed anyway. */
 static void decode_rdtsc(struct vcpu *v, struct vmexit *exit)
 {
 	struct insn insn;
 
 	exit->has_aux = exit->code.raw == CODE_RDTSCP;
-	if (!has_next_rip(v) && fetch(v, exit, &insn) == 0)
+	if (!svm_of(v)->next_rip && fetch(v, exit, &insn) == 0)
 		exit->has_aux = insn.opcode == 0x01; /* 0F 01 F9, not 0F 31 */
 }
 
@@ -63,7 +53,7 @@ static void decode_wbinvd(struct vcpu *v, struct vmexit *exit)
 {
 	struct insn insn;
 
-	if (!has_next_rip(v) && fetch(v, exit, &insn) == 0 && insn.opcode == 0x08)
+	if (!svm_of(v)->next_rip && fetch(v, exit, &insn) == 0 && insn.opcode == 0x08)
 		exit->code.exit = PV_EXIT_INVD;
 }
 
@@ -71,26 +61,21 @@ static void decode_wbinvd(struct vcpu *v, struct vmexit *exit)
 static bool complete_cr(struct vcpu *v, struct vmexit *exit)
 {
 	struct exit_cr *cr = &exit->cr;
-	struct walk_result why;
 	struct insn insn;
-	u64 next;
 
 	if (fetch(v, exit, &insn) || !svm_complete_cr(cr, &insn))
 		return false;
-	if (cr->op != CR_LMSW)
-		return true;
-	if (cr->has_gpr) {
+	if (cr->op == CR_LMSW && cr->has_gpr)
 		cr->lmsw = (u16)gpr_read(v, cr->gpr);
-		return true;
-	}
-	next = svm_of(v)->next_rip;
-	return linear_read(v, insn_linear(v, &insn, next), &cr->lmsw, sizeof(cr->lmsw), 0, &why) == 0;
+	else if (cr->op == CR_LMSW)
+		cr->op = CR_LMSW_MEMORY;
+	return true;
 }
 
 static void decode_cr(struct vcpu *v, struct vmexit *exit)
 {
 	exit->cr = svm_decode_cr(exit->code.raw, exit->qualification, svm_caps.has_assists);
-	/* Found now: the handler may change how the guest's code is found. */
+	/* Its length now: the handler may change how the guest's code is found. */
 	if (exit->cr.has_gpr ? find_next_rip(v, exit) : !complete_cr(v, exit))
 		exit->code.exit = PV_EXIT_UNKNOWN;
 }
@@ -135,7 +120,8 @@ static __attribute__((cold, noinline)) void decode_step(struct vcpu *v, struct v
 static void decode_exception(struct vcpu *v, struct vmexit *exit)
 {
 	/* Of a #DB the VMCB's DR6 and DR7 tell already what its handler shall see. */
-	exit->exception = svm_decode_exception(exit->code.raw, exit->qualification, vmcb_of(v)->exitinfo2);
+	exit->exception =
+		svm_decode_exception(exit->code.raw, exit->qualification, vmcb_of(v)->exitinfo2);
 	if (unlikely(svm_of(v)->step))
 		decode_step(v, exit);
 }
@@ -201,13 +187,14 @@ const char *svm_reason_name(unsigned reason)
 }
 
 /*
- * The exit came while an event was on its way in: it must be delivered again. INT n, INT3 and INTO are
- * not, their instruction is: nothing of it has happened yet, and RIP still points at it.
+ * The exit came while an event was on its way in: it must be delivered again. Not INT n, INT3 and
+ * INTO: their instruction is executed again. Nothing of it has happened yet, and RIP points at it.
  */
 static __attribute__((cold, noinline)) void event_recover(struct vcpu *v)
 {
 	u64 info = vmcb_of(v)->exitintinfo;
-	u8 type = info >> SVM_EVENT_TYPE_SHIFT & SVM_EVENT_TYPE_MASK, vector = info & SVM_EVENT_VECTOR;
+	u8 type = info >> SVM_EVENT_TYPE_SHIFT & SVM_EVENT_TYPE_MASK;
+	u8 vector = info & SVM_EVENT_VECTOR;
 
 	/* QEMU calls a vector that came by V_IRQ an exception. */
 	if (type == EVENT_EXCEPTION && vector >= 32)
@@ -215,8 +202,9 @@ static __attribute__((cold, noinline)) void event_recover(struct vcpu *v)
 	if (type == EVENT_SOFT_INTERRUPT ||
 	    (type == EVENT_EXCEPTION && (vector == VEC_BP || vector == VEC_OF)))
 		return;
-	v->event = (struct event){ .valid = true, .type = type, .vector = vector,
-				   .has_error = info & SVM_EVENT_ERROR };
+	v->event = (struct event){
+		.valid = true, .type = type, .vector = vector, .has_error = info & SVM_EVENT_ERROR
+	};
 	if (v->event.has_error)
 		v->event.error = (u32)(info >> SVM_EVENT_ERROR_SHIFT);
 	/* The NMI did not arrive, so nothing blocks the next try. */
@@ -226,7 +214,8 @@ static __attribute__((cold, noinline)) void event_recover(struct vcpu *v)
 }
 
 /* The entry failed on the guest's state, or the reason has no row. */
-static __attribute__((cold, noinline)) void strange_exit(struct vcpu *v, struct vmexit *exit, u32 code)
+static __attribute__((cold, noinline)) void strange_exit(struct vcpu *v, struct vmexit *exit,
+							 u32 code)
 {
 	exit->rip = vmcb_of(v)->rip;
 	exit->qualification = vmcb_of(v)->exitinfo1;
@@ -282,11 +271,11 @@ ALWAYS_INLINE void enter(struct vcpu *v, struct vmexit *exit)
 	__asm__ volatile("call svm_enter"
 			 : "+D"(rdi)
 			 :
-			 : "rax", "rbx", "rcx", "rdx", "rsi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "cc",
-			   "memory");
+			 : "rax", "rbx", "rcx", "rdx", "rsi", "r8", "r9", "r10", "r11", "r12",
+			   "r13", "r14", "r15", "cc", "memory");
 	exit->tsc_low = (u32)rdtsc();
 	code = (u32)vmcb->exitcode;
-	x->next_rip = 0;
+	x->next_rip = vmcb->nrip & x->nrip_mask;
 	if (unlikely(vmcb->tlb_control | x->step))
 		entry_over(v, code);
 	if (likely(code == CODE_VMMCALL)) {
@@ -323,7 +312,7 @@ ALWAYS_INLINE int advance(struct vcpu *v, struct vmexit *exit)
 {
 	struct svm_vcpu *x = svm_of(v);
 
-	if (!x->next_rip && unlikely(find_next_rip(v, exit)))
+	if (unlikely(!x->next_rip && find_next_rip(v, exit)))
 		return -PV_EFAULT;
 	x->vmcb->rip = x->next_rip;
 	if (unlikely(x->vmcb->rflags & (RFLAGS_TF | RFLAGS_RF))) {

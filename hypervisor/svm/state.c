@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Guest registers in the VMCB. CR0 and CR4 have two faces: what the guest wrote (struct svm_vcpu) and
- * what the CPU holds. SVM has no shadow to read them from, so reading exits as long as they differ.
+ * Guest registers in the VMCB. CR0 and CR4 have two faces: what the guest wrote (struct svm_vcpu)
+ * and what the CPU holds. SVM has no shadow to read them from, so reading exits while they differ.
  */
 #include "interpreter/control.h"
 #include "svm/svm.h"
 #include "svm/vmcb.h"
 
-/* The bits of CR0 that the guest never has; all others are its own, some changed without an exit. */
+/* The bits of CR0 that the guest never has; of the others it changes some without an exit. */
 #define CR0_OURS (CR0_CD | CR0_NW)
 
 static void intercept(u16 *word, enum control_bit bit, bool on)
@@ -21,7 +21,7 @@ static void write_cr0_guest(struct vcpu *v, u64 value)
 
 	x->cr0 = value;
 	x->vmcb->cr0 = (value & ~(u64)CR0_OURS) | CR0_ET;
-	/* The selective intercept of writes compares with what the CPU holds: it would miss CD going off. */
+	/* The selective intercept compares with what the CPU holds: it would miss CD going off. */
 	intercept(&x->vmcb->intercept_cr_read, CR_READ_CR0, value & CR0_OURS);
 	intercept(&x->vmcb->intercept_cr_write, CR_WRITE_CR0, value & CR0_OURS);
 }
@@ -137,8 +137,9 @@ static void write_segments(struct vmcb *vmcb, const struct pv_vcpu_context *c)
 	WRITE_SEGMENT(vmcb, fs, c->fs, c->fs_base, ~0u, ATTRIB_DATA);
 	WRITE_SEGMENT(vmcb, gs, c->gs, c->gs_base, ~0u, ATTRIB_DATA);
 	WRITE_SEGMENT(vmcb, ldtr, 0, 0, 0, ATTRIB_UNUSABLE);
-	/* As on VMX, where TR cannot be unusable: without one of the guest's own an empty TSS at 0. */
-	WRITE_SEGMENT(vmcb, tr, c->tr, c->tr_base, c->tr_limit ? c->tr_limit : 0x67, ATTRIB_TSS_BUSY);
+	/* As on VMX, where TR cannot be unusable: without one of its own an empty TSS at 0. */
+	WRITE_SEGMENT(vmcb, tr, c->tr, c->tr_base, c->tr_limit ? c->tr_limit : 0x67,
+		      ATTRIB_TSS_BUSY);
 }
 
 static void write_all(struct vcpu *v, const struct pv_vcpu_context *c)

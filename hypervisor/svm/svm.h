@@ -17,7 +17,8 @@ struct vmcb {
 #undef VMCB_FIELD
 #undef VMCB_RESERVED
 };
-#define VMCB_FIELD(name, offset, width) _Static_assert(offsetof(struct vmcb, name) == (offset), #name);
+#define VMCB_FIELD(name, offset, width) \
+	_Static_assert(offsetof(struct vmcb, name) == (offset), #name);
 #define VMCB_RESERVED(offset, bytes) \
 	_Static_assert(offsetof(struct vmcb, reserved_##offset) == (offset), #offset);
 #include "svm/fields.def"
@@ -53,10 +54,11 @@ struct svm_vcpu {
 	struct vmcb *vmcb; /* at SVM_VMCB */
 	hpa_t host_vmcb; /* at SVM_HOST_VMCB: what VMLOAD gives back to this CPU */
 	u64 next_rip; /* after the instruction that exited; 0 = not known yet */
+	u64 nrip_mask; /* all ones where the CPU saves it for most instructions, else 0 */
 	u64 cr0, cr4; /* as the guest wrote them: what it reads where the CPU holds another value */
 
 	/* V_IRQ, as it is wanted and as it stands (events.c). */
-	bool v_irq, v_irq_is_window; /* for a vector that the hardware delivers, or for an exit instead */
+	bool v_irq, v_irq_is_window; /* for a vector that the hardware delivers, or for an exit */
 	bool v_irq_armed, v_irq_delivered;
 	/* NMIs are masked from an injection to the end of the next IRET. (events.c) */
 	bool nmi_masked, nmi_at_iret, nmi_window;
@@ -124,7 +126,7 @@ bool step_end(struct vcpu *v, enum step_result result); /* true: done, and the #
 void svm_explain_failure(struct vcpu *v);
 void svm_dump(struct vcpu *v);
 
-/* EVENTINJ and EXITINTINFO have one layout (APM vol. 2, "Event Injection"); the error code is on top. */
+/* EVENTINJ and EXITINTINFO have one layout (APM vol. 2, "Event Injection"): error code on top. */
 #define SVM_EVENT_VECTOR 0xffull
 #define SVM_EVENT_TYPE_SHIFT 8
 #define SVM_EVENT_TYPE_MASK 7ull

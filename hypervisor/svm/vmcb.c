@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The VMCB: made with its controls, brought to a CPU with a flush if its ASID is used anew, taken away
- * again. The bitmaps are built once from the policy rows and shared by all vCPUs.
+ * The VMCB: made with its controls, brought to a CPU with a fresh ASID where that is needed, taken
+ * away again. The bitmaps are built once from the policy rows and shared by all vCPUs.
  */
 #include "svm/vmcb.h"
 #include "allocator/frames.h"
@@ -54,7 +54,8 @@ static void bitmaps_create(void)
 		if (!msr_rule_applies(rule))
 			continue;
 		for (u32 msr = rule->first; msr <= rule->last; msr++)
-			svm_msr_bitmap_pass(bitmaps.msr, msr, rule->read == MSR_PASS, rule->write == MSR_PASS);
+			svm_msr_bitmap_pass(bitmaps.msr, msr, rule->read == MSR_PASS,
+					    rule->write == MSR_PASS);
 	}
 }
 
@@ -98,6 +99,8 @@ void vmcb_init(struct vcpu *v)
 		vmcb->intercept_misc1 |= MISC1_RDTSC;
 		vmcb->intercept_misc2 |= MISC2_RDTSCP;
 	}
+	if (domain_has(v->domain, PV_FEATURE_STRAY_EXITS))
+		vmcb->intercept_misc1 |= MISC1_INVLPG;
 	vmcb->int_control = svm_caps.controls[INT];
 	vmcb->msrpm_base_pa = (hpa_t)bitmaps.msr;
 	vmcb->iopm_base_pa = (hpa_t)bitmaps.io;
@@ -105,14 +108,15 @@ void vmcb_init(struct vcpu *v)
 	vmcb->n_cr3 = (hpa_t)v->domain->hap.root;
 	vmcb->g_pat = PAT_RESET;
 	vmcb->eventinj = 0;
+	svm_of(v)->nrip_mask = svm_backend.hw_features & PV_HW_NEXT_RIP ? ~0ull : 0;
 }
 
 #define TLB_KEEP 0
 #define TLB_FLUSH_ALL 1 /* of all ASIDs, the host's included */
 
 /*
- * Only an entry can flush. Until one has, the CPU owes it, whichever vCPU that entry is for: the one
- * that began the generation may leave again before it runs.
+ * Only an entry can flush. Until one has, the CPU owes it, whichever vCPU that entry is for: the
+ * one that began the generation may leave again before it runs.
  */
 static bool flush_owed[PV_CPUS_MAX];
 
@@ -123,8 +127,8 @@ void svm_flush_done(struct vcpu *v)
 }
 
 /*
- * Translations of both stages are tagged with the ASID alone, so a number that was never used in this
- * generation knows nothing of a recycled nested root either: there is one kind of flush.
+ * Translations of both stages are tagged with the ASID alone, so a number that was never used in
+ * this generation knows nothing of a recycled nested root either: there is one kind of flush.
  */
 static void asid_update(struct vcpu *v, struct cpu *cpu)
 {
@@ -150,8 +154,8 @@ void svm_vcpu_load(struct vcpu *v, struct cpu *cpu)
 
 	x->host_vmcb = cpu->host_vmcb;
 	/*
-	 * Nothing in the CPU's cached copy is relied on. A bit per group could say what we left as it
-	 * was; each forgotten one would be a bug that shows on some CPUs only.
+	 * Nothing of the CPU's cached copy is relied on. A bit per group could say what we left as
+	 * it was; each forgotten one would be a bug that shows on some CPUs only.
 	 */
 	x->vmcb->vmcb_clean = 0;
 	asid_update(v, cpu);

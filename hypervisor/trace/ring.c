@@ -10,6 +10,7 @@
 #include "trace/trace.h"
 
 #define RECORDS_DEFAULT 4096u
+#define RECORDS_MIN 16u
 #define RECORDS_MAX 65536u
 #define FRAME_RECORDS 1024u /* of one TRACE frame */
 
@@ -19,10 +20,9 @@ static u32 wanted_kinds, wanted_records;
 void trace_init(u32 kinds, u32 records)
 {
 	wanted_kinds = kinds;
-	wanted_records = RECORDS_DEFAULT;
-	if (records)
-		while (wanted_records < records && wanted_records < RECORDS_MAX)
-			wanted_records *= 2;
+	wanted_records = records ? RECORDS_MIN : RECORDS_DEFAULT;
+	while (wanted_records < records && wanted_records < RECORDS_MAX)
+		wanted_records *= 2; /* a power of two, so that the ring wraps by masking */
 }
 
 void trace_rings_create(void)
@@ -96,6 +96,11 @@ void trace_inject(struct trace_ring *ring, const struct vcpu *v, unsigned vector
 void trace_sched(struct trace_ring *ring, const struct vcpu *v, unsigned what)
 {
 	record(ring, v, PV_KIND_SCHED, 0, what, v->cpu->index, 0);
+}
+
+void trace_domain(struct trace_ring *ring, const struct vcpu *v, unsigned what)
+{
+	record(ring, v, PV_KIND_DOMAIN, 0, what, v->domain->end.how, 0);
 }
 
 void trace_mark(struct trace_ring *ring, const struct vcpu *v, u64 id)

@@ -85,8 +85,7 @@ static u64 step_through(void)
 
 void guest_main(void)
 {
-	struct fault stepped, written, read, executed, cpuid_step, int1_fault = { 0 }, detected;
-	bool has_int1 = !arg_flag("no-int1");
+	struct fault stepped, written, read, executed, cpuid_step, int1_fault, detected;
 
 	plan(10);
 	mark(1);
@@ -112,16 +111,17 @@ void guest_main(void)
 	check(cpuid_step, step_cpuid_end, DR6_BS, "single step over CPUID");
 
 	mark(7);
-	if (has_int1)
-		int1_fault = try_insn(int1, NULL);
+	int1_fault = try_insn(int1, NULL);
 	set_dr7(DR7_GD);
 	detected = try_insn(touch_dr, NULL);
 	mark(8);
-	if (has_int1)
-		ok(int1_fault.vector == VEC_DB && int1_fault.rip == (u64)int1_end, "INT1 is #DB");
-	else
+	/* QEMU's software CPU has neither INT1 nor general detect. */
+	if (is_amd && int1_fault.vector == VEC_UD)
 		skip(1, "this CPU has no INT1");
-	/* QEMU's software CPU has no general detect. */
+	else
+		ok(int1_fault.vector == VEC_DB && int1_fault.rip == (u64)int1_end,
+		   "INT1: vector %d at %#llx (%#llx)", int1_fault.vector,
+		   (unsigned long long)int1_fault.rip, (unsigned long long)int1_end);
 	if (is_amd && detected.vector == NO_FAULT) {
 		skip(1, "this CPU has no general detect");
 		set_dr7(0);

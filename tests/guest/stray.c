@@ -2,7 +2,8 @@
 /*
  * Goes where a guest may not go, and must not come back: kind= read, write, fetch (beyond its
  * memory), readonly (the start-info page), walk (page tables beyond memory), delivery (an exception
- * whose frame goes beyond memory), string (INSB beyond memory), hlt (asleep for ever).
+ * whose frame goes beyond memory), string (INSB beyond memory), hlt (asleep for ever), invlpg (an
+ * exit that no rule expects, with the feature stray_exits).
  */
 #include "guest.h"
 
@@ -34,6 +35,8 @@ static void stray(void)
 		__asm__ volatile("ud2");
 	} else if (arg_is("kind", "string")) {
 		__asm__ volatile("insb" : "+D"(di) : "d"(0x2f0) : "memory");
+	} else if (arg_is("kind", "invlpg")) {
+		invlpg((u64)start_info);
 	} else if (arg_is("kind", "hlt")) {
 		__asm__ volatile("cli; hlt");
 	}
