@@ -16,10 +16,18 @@
 static enum verdict raise(struct vcpu *v, gva_t gva, const struct walk_result *why)
 {
 	if (why->ok) {
-		vm_kill(v->domain, v, "string I/O to guest-physical 0x%llx, which is not memory or protected",
+		vm_kill(v->domain, v,
+			"string I/O to guest-physical 0x%llx, which is not memory or protected",
 			(unsigned long long)why->gpa);
 		return KILL;
 	}
+	if (why->bad_table) {
+		vm_kill(v->domain, v, "string I/O at 0x%llx, whose page tables are not memory",
+			(unsigned long long)gva);
+		return KILL;
+	}
+	if (why->non_canonical)
+		return fault(v, VEC_GP);
 	backend->write(v, VREG_CR2, gva);
 	event_raise(v, VEC_PF, true, why->error);
 	return FAULT;
@@ -28,7 +36,9 @@ static enum verdict raise(struct vcpu *v, gva_t gva, const struct walk_result *w
 /* Outside 64-bit mode, and for FS and GS in it, linear = base + offset. */
 static gva_t linear_of(struct vcpu *v, const struct insn *insn, u64 offset, bool is_in)
 {
-	u64 mask = insn->address_bytes == 8 ? ~0ull : insn->address_bytes == 4 ? 0xffffffffull : 0xffffull;
+	u64 mask = insn->address_bytes == 8 ? ~0ull :
+		   insn->address_bytes == 4 ? 0xffffffffull :
+					      0xffffull;
 	gva_t base = 0;
 
 	if (!is_in && insn->segment == 5)
