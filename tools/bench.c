@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * `pvn bench exits`: what a transition costs, measured by the guest payload bench_exits with the TSC,
- * once as it is and once with all trace kinds on. On Bochs and on QEMU's TCG a tick is an emulated
- * instruction (or a fixed part of one), so the figures repeat exactly; the limits hold for Bochs.
+ * `pvn bench exits`: what a transition costs, measured by the guest payload bench_exits with the
+ * TSC, once as it is and once with all trace kinds on. On Bochs and on QEMU's TCG a tick is an
+ * emulated instruction (or a fixed part of one), so the figures repeat exactly; the limits hold for
+ * Bochs.
  */
 #include <getopt.h>
 #include <inttypes.h>
@@ -17,9 +18,10 @@
 #define TIMEOUT_S 120u
 #define TRACE_LIMIT 40 /* ticks that a traced exit may cost more */
 
-static const char machine_text[] = "machine: {cpus: 1, memory: 256M}\n"
-				   "domains:\n"
-				   "  - {name: bench, kernel: 'payload:bench_exits', memory: 16M}\n";
+static const char machine_text[] =
+	"machine: {cpus: 1, memory: 256M}\n"
+	"domains:\n"
+	"  - {name: bench, kernel: 'payload:bench_exits', memory: 16M}\n";
 
 /* The most that an exit may cost, in ticks. */
 static const struct {
@@ -40,7 +42,7 @@ struct results {
 	size_t bytes;
 };
 
-/* ---- one measurement ---------------------------------------------------------------------------- */
+/* ---- one measurement ------------------------------------------------------------------------- */
 
 static void on_console(void *context, uint32_t domain, const char *text, size_t bytes)
 {
@@ -68,10 +70,9 @@ static void read_results(struct results *results)
 
 static int measure(enum host host, bool is_traced, struct results *results)
 {
-	const struct run_options options = { .host = host,
-					     .timeout_s = TIMEOUT_S,
-					     .on_console = on_console,
-					     .context = results };
+	const struct run_options options = {
+		.host = host, .timeout_s = TIMEOUT_S, .on_console = on_console, .context = results
+	};
 	struct errors errors = { 0 };
 	struct run_result run;
 	struct machine *machine = machine_parse(machine_text, sizeof(machine_text) - 1, "bench",
@@ -106,7 +107,7 @@ static int measure(enum host host, bool is_traced, struct results *results)
 	return exit;
 }
 
-/* ---- the table ---------------------------------------------------------------------------------- */
+/* ---- the table ------------------------------------------------------------------------------- */
 
 static const uint64_t *find(const struct results *results, const char *name)
 {
@@ -196,7 +197,7 @@ static int write_json(const char *path, enum host host, const struct results *pl
 	return errors.count ? PVN_HYPERVISOR_FAILED : PVN_OK;
 }
 
-/* ---- the command -------------------------------------------------------------------------------- */
+/* ---- the command ----------------------------------------------------------------------------- */
 
 static int bench(enum host host, const char *json)
 {

@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "channel_noise.h"
 #include "pvn.h"
 
 #define HEADER sizeof(struct pv_frame_header)
@@ -17,8 +18,8 @@
 static uint32_t frame_crc(const uint8_t *frame, uint32_t length)
 {
 	uint32_t crc = crc32_ieee(0, frame + offsetof(struct pv_frame_header, type),
-				   offsetof(struct pv_frame_header, crc32) -
-					   offsetof(struct pv_frame_header, type));
+				  offsetof(struct pv_frame_header, crc32) -
+					  offsetof(struct pv_frame_header, type));
 
 	return crc32_ieee(crc, frame + HEADER, length);
 }
@@ -73,22 +74,60 @@ static void deliver(struct channel *channel, const struct pv_frame_header *heade
 
 enum step { STEP_AGAIN, STEP_NEED_MORE };
 
+/*
+ * Takes a line of Bochs's debugger out of the first `count` bytes, where there is one. Bochs writes
+ * it to the channel when a guest triple-faults, and on another CPU a frame may just be under way.
+ * Only frames that do not check are searched, so a guest that prints such a line loses nothing.
+ */
+static bool cut_foreign_line(struct channel *channel, size_t count, enum step *next)
+{
+	uint8_t *bytes = channel->buffer + channel->start;
+	size_t at, length;
+
+	for (at = sizeof(uint32_t); at < count; at++) {
+		enum noise noise = noise_match(bytes + at, channel->used - at, &length);
+
+		if (noise == NOISE_NONE)
+			continue;
+		if (noise == NOISE_CUT_OFF) {
+			*next = STEP_NEED_MORE;
+			return channel->used < sizeof(channel->buffer);
+		}
+		channel->stray += length;
+		if (channel->sink.stray)
+			channel->sink.stray(channel->sink.context, bytes + at, length);
+		memmove(bytes + at, bytes + at + length, channel->used - at - length);
+		channel->used -= length;
+		*next = STEP_AGAIN;
+		return true;
+	}
+	return false;
+}
+
 /* Takes one frame or some stray bytes off the buffer. */
 static enum step step(struct channel *channel)
 {
 	struct pv_frame_header header;
+	enum step next;
+	size_t size;
 
 	give_up(channel, find_magic(channel->buffer + channel->start, channel->used));
 	if (channel->used < HEADER)
 		return STEP_NEED_MORE;
 	memcpy(&header, channel->buffer + channel->start, HEADER);
+	size = HEADER + header.length;
+	if (header.length <= PV_FRAME_MAX && channel->used >= size &&
+	    frame_crc(channel->buffer + channel->start, header.length) == header.crc32) {
+		deliver(channel, &header);
+		return STEP_AGAIN;
+	}
+	if (cut_foreign_line(channel, HEADER, &next))
+		return next;
 	if (header.length <= PV_FRAME_MAX) {
-		if (channel->used < HEADER + header.length)
+		if (channel->used < size)
 			return STEP_NEED_MORE;
-		if (frame_crc(channel->buffer + channel->start, header.length) == header.crc32) {
-			deliver(channel, &header);
-			return STEP_AGAIN;
-		}
+		if (cut_foreign_line(channel, size, &next))
+			return next;
 	}
 	channel->damaged++;
 	give_up(channel, 1);

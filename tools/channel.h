@@ -8,6 +8,7 @@
 #ifndef TOOLS_CHANNEL_H
 #define TOOLS_CHANNEL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 

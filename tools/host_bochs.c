@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * Bochs: VT-x emulated in software. Boots the hypervisor from a cached ISO; the bundle is put
- * straight into RAM, which costs neither BIOS nor GRUB time. Everything that could follow the host's
- * clock is switched off, so two runs of one image execute the same instructions.
+ * straight into RAM, which costs neither BIOS nor GRUB time. Everything that could follow the
+ * host's clock is switched off, so two runs of one image execute the same instructions.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -94,7 +94,8 @@ static int write_rom(const struct launch *launch, struct errors *e)
 }
 
 /* Makes `name` in the run's folder a link to a file. */
-static int link_file(const struct launch *launch, const char *target, const char *name, struct errors *e)
+static int link_file(const struct launch *launch, const char *target, const char *name,
+		     struct errors *e)
 {
 	char *from = xasprintf("%s/%s", launch->dir, name), *to = realpath(target, NULL);
 	int result = to ? symlink(to, from) : -1;
@@ -108,7 +109,8 @@ static int link_file(const struct launch *launch, const char *target, const char
 
 static int link_files(const struct launch *launch, struct errors *e)
 {
-	char *iso = image_boot_iso(launch->hypervisor, e), *read = pvn_build_path("tools/" BOCHS_READ);
+	char *iso = image_boot_iso(launch->hypervisor, e),
+	     *read = pvn_build_path("tools/" BOCHS_READ);
 	int result = -1;
 
 	if (iso && !link_file(launch, iso, BOOT_ISO, e) && !link_file(launch, read, BOCHS_READ, e))

@@ -44,8 +44,9 @@ static void common_args(struct launch *launch)
 
 /*
  * icount makes time a function of executed instructions: 2^shift ns each. That, with one emulation
- * thread and a fixed clock, makes two runs identical, which counts and tests rely on. sleep=off lets
- * an idle machine skip to its next timer at once. What it costs: CPUs take turns on one host core.
+ * thread and a fixed clock, makes two runs identical, which counts and tests rely on. sleep=off
+ * lets an idle machine skip to its next timer at once. What it costs: CPUs take turns on one host
+ * core.
  */
 static int prepare_tcg(struct launch *launch, struct errors *e)
 {
@@ -69,7 +70,7 @@ static int prepare_kvm(struct launch *launch, struct errors *e)
 	launch_arg(launch, "-machine");
 	launch_arg(launch, "pc,accel=kvm");
 	launch_arg(launch, "-cpu");
-	launch_arg(launch, "host,+invtsc");
+	launch_arg(launch, "host,migratable=off");
 	return 0;
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * How each host is started: one row a host, made from what a run needs. The session knows hosts only
- * through this interface. A launcher writes what its emulator needs into the run's private folder
- * and builds a command line; whatever the emulator writes to standard output is the debug channel.
+ * How each host is started: one row a host, made from what a run needs. The session knows hosts
+ * only through this interface. A launcher writes what its emulator needs into the run's private
+ * folder and builds a command line; whatever the emulator writes to standard output is the debug
+ * channel.
  */
 #ifndef TOOLS_LAUNCH_H
 #define TOOLS_LAUNCH_H

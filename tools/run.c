@@ -20,8 +20,8 @@ struct run_command {
 	unsigned int timeout_s, cpus;
 };
 
-enum { OPTION_ON = 256, OPTION_MODE, OPTION_STATS, OPTION_TRACE, OPTION_GDB, OPTION_TIMEOUT, OPTION_CPUS,
-       OPTION_SERIAL };
+enum { OPTION_ON = 256, OPTION_MODE, OPTION_STATS, OPTION_TRACE, OPTION_GDB, OPTION_TIMEOUT,
+       OPTION_CPUS, OPTION_SERIAL };
 
 static const struct option options[] = {
 	{ "on", required_argument, NULL, OPTION_ON },
@@ -150,7 +150,7 @@ static int load_machine(const struct run_command *command, struct machine **mach
 	return 0;
 }
 
-/* ---- during the run ----------------------------------------------------------------------------- */
+/* ---- during the run -------------------------------------------------------------------------- */
 
 struct run_view {
 	struct run_print print;
@@ -203,7 +203,7 @@ static void on_gdb(void *context, const struct launch *launch)
 	fprintf(stderr, "\n");
 }
 
-/* ---- afterwards --------------------------------------------------------------------------------- */
+/* ---- afterwards ------------------------------------------------------------------------------ */
 
 static enum pvn_exit save_stats(const struct run_command *command, const struct run_result *result)
 {

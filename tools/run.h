@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Running one machine from start to end: a private folder, an emulator in its own process group, the
- * debug channel read until the machine has ended, and a verdict. Used by `run`, `test` and `bench`.
- * However a run ends, by itself, by a signal, by a timeout, no process and no folder stays behind,
- * except that the folder of an abnormal end is kept for its logs.
+ * Running one machine from start to end: a private folder, an emulator in its own process group,
+ * the debug channel read until the machine has ended, and a verdict. Used by `run`, `test` and
+ * `bench`. However a run ends, by itself, by a signal, by a timeout, no process and no folder stays
+ * behind, except that the folder of an abnormal end is kept for its logs.
  */
 #ifndef TOOLS_RUN_H
 #define TOOLS_RUN_H
@@ -15,7 +15,7 @@
 #include "launch.h"
 #include "stats.h"
 
-/* ---- run_output.c: text on its way to a file descriptor that may be slow ------------------------ */
+/* ---- run_output.c: text on its way to a file descriptor that may be slow --------------------- */
 
 struct run_output {
 	int fd;
@@ -30,7 +30,7 @@ void run_output_add(struct run_output *output, const void *data, size_t bytes);
 void run_output_flush(struct run_output *output);
 void run_output_free(struct run_output *output);
 
-/* ---- run_dir.c: private folders ----------------------------------------------------------------- */
+/* ---- run_dir.c: private folders -------------------------------------------------------------- */
 
 /* Makes one and removes forgotten ones; malloc'd absolute path, or NULL with an error. */
 char *run_dir_create(struct errors *e);
@@ -39,7 +39,7 @@ void run_dir_keep(const char *dir);
 /* Removes the folder and the plain files in it. */
 void run_dir_remove(const char *dir);
 
-/* ---- run_process.c: the emulator's process ------------------------------------------------------ */
+/* ---- run_process.c: the emulator's process --------------------------------------------------- */
 
 struct run_process {
 	pid_t pid; /* 0 = none; also its process group */
@@ -56,7 +56,7 @@ void run_process_poll(struct run_process *process);
 /* Kills what is left of its process group, waits, closes the channel. */
 void run_process_end(struct run_process *process);
 
-/* ---- run_session.c: the run itself -------------------------------------------------------------- */
+/* ---- run_session.c: the run itself ----------------------------------------------------------- */
 
 struct run_options {
 	enum host host;
@@ -87,16 +87,19 @@ struct run_result {
 };
 
 /*
- * Packs and runs the machine. Errors of the description land in *e with exit PVN_USAGE. Always fills
+ * Packs and runs the machine. Errors of the description land in *e with exit PVN_USAGE. Always
+ * fills
  * *result, which run_result_free() releases.
  */
 void run_machine(const struct machine *m, const struct run_options *options,
 		 struct run_result *result, struct errors *e);
 void run_result_free(struct run_result *result);
 
-/* ---- run_log.c: the emulator's own log ---------------------------------------------------------- */
+/* ---- run_log.c: the emulator's own log ------------------------------------------------------- */
 
-/* The last telling lines of a file, malloc'd, each ending with a newline; NULL where there is none. */
+/*
+ * The last telling lines of a file, malloc'd, each ending with a newline; NULL where there is none.
+ */
 char *run_log_tail(const char *path, bool (*is_telling)(const char *line));
 
 #endif

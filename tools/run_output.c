@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Text that waits for a slow reader. The session polls the descriptor together with everything else,
- * so a full pipe or a stopped terminal delays neither a signal nor a timeout; see run.h. The first
- * error is kept, so that a closed pipe or a full disk is reported once and not per line.
+ * Text that waits for a slow reader. The session polls the descriptor together with everything
+ * else, so a full pipe or a stopped terminal delays neither a signal nor a timeout; see run.h. The
+ * first error is kept, so that a closed pipe or a full disk is reported once and not per line.
  */
 #include <errno.h>
 #include <limits.h>
@@ -41,7 +41,8 @@ void run_output_flush(struct run_output *output)
 	if (!bytes)
 		return;
 	/* A pipe that polls writable takes PIPE_BUF bytes without blocking. */
-	written = write(output->fd, output->data + output->start, bytes < PIPE_BUF ? bytes : PIPE_BUF);
+	written = write(output->fd, output->data + output->start,
+			bytes < PIPE_BUF ? bytes : PIPE_BUF);
 	if (written >= 0) {
 		output->start += (size_t)written;
 	} else if (errno != EINTR && errno != EAGAIN) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Consoles, log and summary of `pvn run`; see run_print.h. Text goes into the outputs that the session
- * writes, so a reader that stops reading cannot stop the run from being ended.
+ * Consoles, log and summary of `pvn run`; see run_print.h. Text goes into the outputs that the
+ * session writes, so a reader that stops reading cannot stop the run from being ended.
  */
 #include "run_print.h"
 
@@ -10,6 +10,8 @@
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
+
+#include "pv_names.h"
 
 /* A line of several domains' consoles longer than this is shown in pieces. */
 #define LINE_MAX_BYTES 4096u
@@ -75,7 +77,8 @@ void run_print_finish(struct run_print *print)
 /* What is shown even without --verbose. */
 static bool is_important(const char *line)
 {
-	static const char *const words[] = { "warning", "error", "killed", "panic", "failed", "limit" };
+	static const char *const words[] = { "warning", "error",  "killed",
+					     "panic",   "failed", "limit" };
 	size_t i;
 
 	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
@@ -113,30 +116,39 @@ void run_print_free(struct run_print *print)
 	run_output_free(&print->outputs[1]);
 }
 
+/* Transitions of one class, out of all counters. */
+static uint64_t class_count(const struct stats_sum *sums, size_t n, unsigned int class)
+{
+	uint64_t count = 0;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		if (sums[i].space == PV_STATS_EXIT && sums[i].code < PV_EXIT_COUNT &&
+		    pv_exit_class[sums[i].code] == class)
+			count += sums[i].count;
+	}
+	return count;
+}
+
 static void summary_of_domain(const struct stats *stats, uint32_t domain)
 {
-	static const char *const classes[] = { "hypercall", "sensitive", "memory",
-					       "interrupt", "window",	 "fatal" };
 	struct stats_sum *sums = xcalloc(STATS_SUMS_MAX, sizeof(*sums));
-	size_t n = stats_sum(stats, domain, NULL, sums), i, k;
+	size_t n = stats_sum(stats, domain, NULL, sums);
 	uint64_t total = 0;
-	char text[200], name[16];
+	unsigned int class;
+	char text[200];
 
 	stats_end_text(&stats->domains[domain], text, sizeof(text));
 	fprintf(stderr, "%s: %s\n", stats->domains[domain].name, text);
 	if (n)
 		fprintf(stderr, "  transitions:");
-	for (k = 0; n && k < sizeof(classes) / sizeof(classes[0]); k++) {
-		uint64_t count = 0;
+	for (class = 0; n && class < PV_CLASS_COUNT; class ++) {
+		uint64_t count = class_count(sums, n, class);
 
-		for (i = 0; i < n; i++) {
-			if (sums[i].space == PV_STATS_EXIT &&
-			    !strcmp(stats_class_name(sums[i].space, sums[i].code, name), classes[k]))
-				count += sums[i].count;
-		}
 		total += count;
-		if (count || strcmp(classes[k], "fatal"))
-			fprintf(stderr, " %s %" PRIu64 ",", classes[k], count);
+		/* There is no fatal one in a run that went well: not worth a place. */
+		if (count || class != PV_CLASS_FATAL)
+			fprintf(stderr, " %s %" PRIu64 ",", pv_class_names[class], count);
 	}
 	if (n)
 		fprintf(stderr, " %" PRIu64 " in all\n", total);

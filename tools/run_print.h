@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What `pvn run` shows of a run: guest consoles on standard output, with "[name] " before each line
- * if there is more than one domain; the hypervisor's log on standard error, all of it or only what a
- * user must see; a summary at the end. Used by run.c; the session writes the outputs.
+ * if there is more than one domain; the hypervisor's log on standard error, all of it or only what
+ * a user must see; a summary at the end. Used by run.c; the session writes the outputs.
  */
 #ifndef TOOLS_RUN_PRINT_H
 #define TOOLS_RUN_PRINT_H
@@ -31,7 +31,9 @@ void run_print_log(struct run_print *print, const char *line);
 void run_print_finish(struct run_print *print);
 void run_print_free(struct run_print *print);
 
-/* How each domain ended and its transitions by class; the reason of a failure. To standard error. */
+/*
+ * How each domain ended and its transitions by class; the reason of a failure. To standard error.
+ */
 void run_print_summary(const struct run_print *print, const struct run_result *result);
 
 #endif

@@ -17,11 +17,14 @@
 
 #include "run.h"
 
+/* Bochs logs some things that a guest does without end; it must not fill the disk. */
+#define LOG_BYTES_MAX (256u << 20)
+
 /*
- * Bochs's only display without a screen is a VNC server on every interface, on the first free port of
- * a small range. In a network of its own it reaches nobody and never runs out of ports. Where the
- * system grants that to nobody but root, it runs as before.
- * Limit: there, the emulated screen can be watched from the network while a machine runs.
+ * Bochs's only display without a screen is a VNC server on every interface, on the first free port
+ * of a small range. In a network of its own it reaches nobody and never runs out of ports. Where
+ * the system grants that to nobody but root, it runs as before. Limit: there, the emulated screen
+ * can be watched from the network while a machine runs.
  */
 static void leave_network(void)
 {
@@ -30,10 +33,10 @@ static void leave_network(void)
 }
 
 /* Never returns; what fails is told by errno through the pipe `report`. */
-static void child(const struct launch *launch, const struct launcher *launcher, int channel, int report,
-		  pid_t parent)
+static void child(const struct launch *launch, const struct launcher *launcher, int channel,
+		  int report, pid_t parent)
 {
-	const struct rlimit no_core = { 0, 0 };
+	const struct rlimit no_core = { 0, 0 }, log_limit = { LOG_BYTES_MAX, LOG_BYTES_MAX };
 	struct sigaction by_default = { .sa_handler = SIG_DFL };
 	sigset_t none;
 	int in, err, error;
@@ -46,6 +49,7 @@ static void child(const struct launch *launch, const struct launcher *launcher, 
 	if (getppid() != parent)
 		_exit(127);
 	setrlimit(RLIMIT_CORE, &no_core);
+	setrlimit(RLIMIT_FSIZE, &log_limit);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	sigaction(SIGPIPE, &by_default, NULL);

@@ -30,7 +30,7 @@ static double now(void)
 	return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
 }
 
-/* ---- what comes in ------------------------------------------------------------------------------ */
+/* ---- what comes in --------------------------------------------------------------------------- */
 
 static void take_log(struct session *s, const uint8_t *payload, uint32_t length)
 {
@@ -101,7 +101,7 @@ static bool read_channel(struct session *s)
 	return got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR));
 }
 
-/* ---- the loop ----------------------------------------------------------------------------------- */
+/* ---- the loop -------------------------------------------------------------------------------- */
 
 static size_t waiting(const struct run_output *output)
 {
@@ -217,7 +217,7 @@ static void flush_outputs(struct session *s)
 		serve(s, until, false);
 }
 
-/* ---- from start to end -------------------------------------------------------------------------- */
+/* ---- from start to end ----------------------------------------------------------------------- */
 
 static void session_begin(struct session *s)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The inside of a run, shared by the three files that make it up: run_prepare.c (before the emulator
- * starts), run_session.c (the loop), run_verdict.c (after it has ended). Nobody else includes this.
+ * The inside of a run, shared by the three files that make it up: run_prepare.c (before the
+ * emulator starts), run_session.c (the loop), run_verdict.c (after it has ended). Nobody else
+ * includes this.
  */
 #ifndef TOOLS_RUN_SESSION_H
 #define TOOLS_RUN_SESSION_H

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * What a run came to: the exit code, one line that says why, and whether the private folder is kept;
- * see run.h. The first of several reasons wins, in the order of session_judge().
+ * What a run came to: the exit code, one line that says why, and whether the private folder is
+ * kept; see run.h. The first of several reasons wins, in the order of session_judge().
  */
 #include <stdarg.h>
 #include <stdlib.h>

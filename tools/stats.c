@@ -55,7 +55,7 @@ static bool take_snapshot(struct stats *s, const uint8_t *payload, uint32_t leng
 	bytes = length - sizeof(new.head);
 	if (new.head.domain >= s->domain_count || new.head.vcpu >= PV_VCPUS_MAX)
 		return false;
-	if (bytes != (size_t)new.head.rows * sizeof(*new.rows))
+	if (bytes != (size_t) new.head.rows * sizeof(*new.rows))
 		return false;
 	new.rows = xmalloc(bytes ? bytes : 1);
 	memcpy(new.rows, payload + sizeof(new.head), bytes);
@@ -204,7 +204,7 @@ size_t stats_subtract(struct stats_sum *after, size_t after_count, const struct 
 	return after_count;
 }
 
-/* ---- names ------------------------------------------------------------------------------------ */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 static const char *table_name(const char *const *table, size_t size, unsigned int n, char *buffer)
 {
@@ -261,7 +261,7 @@ int stats_code(uint16_t space, const char *name)
 	return -1;
 }
 
-/* ---- ends and comparison ---------------------------------------------------------------------- */
+/* ---- ends and comparison --------------------------------------------------------------------- */
 
 void stats_end_text(const struct stats_domain *domain, char *text, size_t size)
 {
@@ -286,8 +286,8 @@ bool stats_ended_well(const struct stats_domain *domain)
 static bool snapshot_equal(const struct stats_snapshot *a, const struct stats_snapshot *b,
 			   const char *domain, char *difference, size_t size)
 {
+	char space[16], name[16], other[16];
 	uint32_t r;
-	char name[16];
 
 	if (a->head.domain != b->head.domain || a->head.vcpu != b->head.vcpu ||
 	    a->head.why != b->head.why || a->head.mark != b->head.mark) {
@@ -300,12 +300,11 @@ static bool snapshot_equal(const struct stats_snapshot *a, const struct stats_sn
 		if (!memcmp(x, y, sizeof(*x)))
 			continue;
 		snprintf(difference, size,
-			 "%s vcpu %u: %s %s: count %llu, ticks %llu, then %s: count %llu, ticks %llu",
-			 domain, a->head.vcpu, stats_class_name(x->space, x->code, (char[16]){ 0 }),
+			 "%s vcpu %u: %s %s: count %llu, ticks %llu, then %s: %llu, %llu", domain,
+			 a->head.vcpu, stats_class_name(x->space, x->code, space),
 			 stats_name(x->space, x->code, name), (unsigned long long)x->count,
-			 (unsigned long long)x->ticks,
-			 stats_name(y->space, y->code, (char[16]){ 0 }), (unsigned long long)y->count,
-			 (unsigned long long)y->ticks);
+			 (unsigned long long)x->ticks, stats_name(y->space, y->code, other),
+			 (unsigned long long)y->count, (unsigned long long)y->ticks);
 		return false;
 	}
 	if (a->head.rows != b->head.rows) {
@@ -323,8 +322,8 @@ bool stats_equal(const struct stats *a, const struct stats *b, char *difference,
 	for (i = 0; i < a->snapshot_count && i < b->snapshot_count; i++) {
 		const struct stats_snapshot *x = &a->snapshots[i];
 
-		if (!snapshot_equal(x, &b->snapshots[i], a->domains[x->head.domain].name, difference,
-				    size))
+		if (!snapshot_equal(x, &b->snapshots[i], a->domains[x->head.domain].name,
+				    difference, size))
 			return false;
 	}
 	if (a->snapshot_count != b->snapshot_count) {

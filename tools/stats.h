@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a run's counters said: the HELLO, STATS, DOMAIN_END and MACHINE_END frames, kept as they came,
- * and what is computed from them (marks, differences, sums by class). Filled by the run session, read
- * by the summary, by --stats, by the test runner and the benchmark.
+ * What a run's counters said: the HELLO, STATS, DOMAIN_END and MACHINE_END frames, kept as they
+ * came, and what is computed from them (marks, differences, sums by class). Filled by the run
+ * session, read by the summary, by --stats, by the test runner and the benchmark.
  */
 #ifndef TOOLS_STATS_H
 #define TOOLS_STATS_H
@@ -58,7 +58,10 @@ struct stats_sum {
 /* Zeroes *s; names and modes are filled in by the caller. */
 void stats_init(struct stats *s);
 void stats_free(struct stats *s);
-/* Takes a frame of the four types; others are ignored. Content is checked, hostile lengths are safe. */
+/*
+ * Takes a frame of the four types; others are ignored. Content is checked, hostile lengths are
+ * safe.
+ */
 void stats_frame(struct stats *s, const struct pv_frame_header *header, const uint8_t *payload);
 
 /*
@@ -76,7 +79,9 @@ uint64_t stats_count(const struct stats_sum *sums, size_t n, uint16_t space, uin
 size_t stats_subtract(struct stats_sum *after, size_t after_count, const struct stats_sum *before,
 		      size_t before_count);
 
-/* "cpuid", "CONSOLE", "injected"; "#n" for what no table names. The buffer is used for that only. */
+/*
+ * "cpuid", "CONSOLE", "injected"; "#n" for what no table names. The buffer is used for that only.
+ */
 const char *stats_name(uint16_t space, uint16_t code, char buffer[16]);
 /* "exit", "call", "batch", "event". */
 const char *stats_space_name(uint16_t space, char buffer[16]);

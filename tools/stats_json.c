@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * The file of `run --stats F.json`: the counters as they came, plus what everybody would compute from
- * them (sums by class, differences between consecutive marks). Read back by `pvn stats`, and by
- * whatever people use for their figures, so names are spelled out and nothing needs the ABI.
+ * The file of `run --stats F.json`: the counters as they came, plus what everybody would compute
+ * from them (sums by class, differences between consecutive marks). Read back by `pvn stats`, and
+ * by whatever people use for their figures, so names are spelled out and nothing needs the ABI.
  */
 #include <json.h>
 #include <stdlib.h>
@@ -37,8 +37,8 @@ static struct json_object *row_json(const struct pv_stats_row *row)
 }
 
 /* The vCPUs' rows of one moment: `why` snapshots of a domain within [first, end). */
-static struct json_object *vcpus_json(const struct stats *s, uint32_t domain, uint32_t why, size_t first,
-				      size_t end)
+static struct json_object *vcpus_json(const struct stats *s, uint32_t domain, uint32_t why,
+				      size_t first, size_t end)
 {
 	struct json_object *out = json_object_new_array();
 	size_t i;
@@ -98,7 +98,8 @@ static struct json_object *classes_json(const struct stats_sum *sums, size_t n)
 }
 
 static struct json_object *difference_json(const struct stats *s, uint32_t domain,
-					   const struct stats_mark *from, const struct stats_mark *to)
+					   const struct stats_mark *from,
+					   const struct stats_mark *to)
 {
 	struct stats_sum *before = xcalloc(STATS_SUMS_MAX, sizeof(*before));
 	struct stats_sum *after = xcalloc(STATS_SUMS_MAX, sizeof(*after));
@@ -134,7 +135,8 @@ static void add_marks(struct json_object *to, const struct stats *s, uint32_t do
 				       vcpus_json(s, domain, PV_STATS_MARK, mark.first, mark.end));
 		json_object_array_add(marks, one);
 		if (has_last)
-			json_object_array_add(differences, difference_json(s, domain, &last, &mark));
+			json_object_array_add(differences,
+					      difference_json(s, domain, &last, &mark));
 		last = mark;
 		has_last = true;
 	}

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * `pvn stats FILE`: prints the JSON file of `run --stats` as tables. A file that another program wrote
- * or changed is read with the same care as any input: what is missing or of another type shows as 0
- * or as nothing.
+ * `pvn stats FILE`: prints the JSON file of `run --stats` as tables. A file that another program
+ * wrote or changed is read with the same care as any input: what is missing or of another type
+ * shows as 0 or as nothing.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -51,13 +51,14 @@ static void print_rows(struct json_object *rows)
 {
 	size_t i;
 
-	printf("  %-6s %-10s %-16s %12s %14s %10s %10s\n", "space", "class", "name", "count", "ticks",
-	       "mean", "max");
+	printf("  %-6s %-10s %-16s %12s %14s %10s %10s\n", "space", "class", "name", "count",
+	       "ticks", "mean", "max");
 	for (i = 0; i < length_of(rows); i++) {
 		struct json_object *row = json_object_array_get_idx(rows, i);
 		uint64_t count = number_of(row, "count"), ticks = number_of(row, "ticks");
 
-		printf("  %-6s %-10s %-16s %12" PRIu64 " %14" PRIu64 " %10" PRIu64 " %10" PRIu64 "\n",
+		printf("  %-6s %-10s %-16s %12" PRIu64 " %14" PRIu64 " %10" PRIu64 " %10" PRIu64
+		       "\n",
 		       text_of(row, "space"), text_of(row, "class"), text_of(row, "name"), count,
 		       ticks, count ? ticks / count : 0, number_of(row, "max_ticks"));
 	}

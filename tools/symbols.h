@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Names for code addresses, from an ELF file's .symtab. Used for guest addresses in the hypervisor's
- * log and in traces. A file without symbols, or that is no ELF at all, gives an empty table: a
- * missing name is never an error.
+ * Names for code addresses, from an ELF file's .symtab. Used for guest addresses in the
+ * hypervisor's log and in traces. A file without symbols, or that is no ELF at all, gives an empty
+ * table: a missing name is never an error.
  */
 #ifndef TOOLS_SYMBOLS_H
 #define TOOLS_SYMBOLS_H

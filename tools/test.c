@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * `pvn test`: reads the command line and the manifest and has the selected tests run. Ends with "N
- * passed, N failed, N skipped", where skipped counts TAP results that the programs themselves skipped;
- * pvn skips nothing.
+ * passed, N failed, N skipped", where skipped counts TAP results that the programs themselves
+ * skipped; pvn skips nothing.
  */
 #include <getopt.h>
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 
 #include "test_runner.h"
 
-/* ---- the command line --------------------------------------------------------------------------- */
+/* ---- the command line ------------------------------------------------------------------------ */
 
 enum { OPTION_FULL = 256, OPTION_SOAK, OPTION_LIST, OPTION_FILTER };
 
@@ -38,7 +38,8 @@ static bool take_option(struct selection *selection, int option)
 	case OPTION_FILTER:
 		if (selection->has_filter)
 			regfree(&selection->filter);
-		selection->has_filter = !regcomp(&selection->filter, optarg, REG_EXTENDED | REG_NOSUB);
+		selection->has_filter =
+			!regcomp(&selection->filter, optarg, REG_EXTENDED | REG_NOSUB);
 		if (!selection->has_filter)
 			pvn_error("--filter %s: not a regular expression", optarg);
 		return selection->has_filter;
@@ -102,7 +103,8 @@ unsigned int test_cases(const struct test *test)
 char *test_case_name(const struct manifest *manifest, const struct test *test, unsigned int host)
 {
 	return xasprintf("%s/%s%s%s", manifest->suites[test->suite].name, test->name,
-			 test->word_count ? "" : " on ", test->word_count ? "" : test->hosts[host].name);
+			 test->word_count ? "" : " on ",
+			 test->word_count ? "" : test->hosts[host].name);
 }
 
 bool selection_has(const struct selection *selection, const struct manifest *manifest,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The test runner: tests/manifest.yaml in, verdicts out. A test is a machine whose guests, log and
- * counters are checked, or a host program that prints TAP. Each runs in a process of its own, so that
- * nothing one does can change another's verdict. Used by `pvn test` alone.
+ * counters are checked, or a host program that prints TAP. Each runs in a process of its own, so
+ * that nothing one does can change another's verdict. Used by `pvn test` alone.
  */
 #ifndef TOOLS_TEST_H
 #define TOOLS_TEST_H
@@ -13,7 +13,7 @@
 #include "host.h"
 #include "run.h"
 
-/* ---- test_tap.c: the Test Anything Protocol ----------------------------------------------------- */
+/* ---- test_tap.c: the Test Anything Protocol -------------------------------------------------- */
 
 struct tap_summary {
 	uint64_t results, failed, skipped;
@@ -22,13 +22,13 @@ struct tap_summary {
 };
 
 /*
- * Reads TAP: exactly one plan, as many results as planned, numbered in order, none "not ok", no "Bail
- * out!". Other lines are the program's talk. Free with tap_free().
+ * Reads TAP: exactly one plan, as many results as planned, numbered in order, none "not ok", no
+ * "Bail out!". Other lines are the program's talk. Free with tap_free().
  */
 void tap_read(struct tap_summary *summary, const char *text, size_t bytes);
 void tap_free(struct tap_summary *summary);
 
-/* ---- test_manifest.c: what is to be tested ------------------------------------------------------ */
+/* ---- test_manifest.c: what is to be tested --------------------------------------------------- */
 
 enum test_tier { TIER_QUICK, TIER_FULL, TIER_SOAK, TIER_COUNT };
 
@@ -108,14 +108,15 @@ int manifest_parse(struct manifest *manifest, const char *text, size_t bytes, co
 		   struct errors *e);
 void manifest_free(struct manifest *manifest);
 
-/* ---- test_check.c: was it as expected? ---------------------------------------------------------- */
+/* ---- test_check.c: was it as expected? ------------------------------------------------------- */
 
 /* All that a run said, gathered. */
 struct transcript {
 	struct {
 		char *text;
 		size_t bytes, capacity;
-	} console[PV_BUNDLE_DOMAINS_MAX], all; /* all: log and consoles, line by line, as they came */
+	} console[PV_BUNDLE_DOMAINS_MAX],
+		all; /* all: log and consoles, line by line, as they came */
 	size_t line_start[PV_BUNDLE_DOMAINS_MAX]; /* of the line in console[] not yet in all */
 };
 
@@ -134,14 +135,15 @@ struct verdict {
 	bool has_failed;
 };
 
-void verdict_fail(struct verdict *verdict, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void verdict_fail(struct verdict *verdict, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 /* Judges TAP; `who` begins each line. */
 void verdict_tap(struct verdict *verdict, const char *who, const char *text, size_t bytes);
 /* Judges everything a machine's run left. */
-void verdict_machine(struct verdict *verdict, const struct test *test, const struct run_result *result,
-		     const struct transcript *transcript);
+void verdict_machine(struct verdict *verdict, const struct test *test,
+		     const struct run_result *result, const struct transcript *transcript);
 
-/* ---- test_run.c: one test, in a process of its own ---------------------------------------------- */
+/* ---- test_run.c: one test, in a process of its own ------------------------------------------- */
 
 struct test_process {
 	pid_t pid; /* 0 = none; also its process group */
@@ -162,7 +164,7 @@ struct test_report {
 /* Starts it. host: index into test->hosts. 0, or -1 with errno. */
 int test_process_start(struct test_process *process, const struct test *test, unsigned int host);
 
-/* ---- test_command.c: host programs -------------------------------------------------------------- */
+/* ---- test_command.c: host programs ----------------------------------------------------------- */
 
 /* Runs the program, gathers what it prints, judges it. *tail: its output, malloc'd. */
 void test_command(const struct test *test, struct verdict *verdict, char **tail);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * Was a run as its test expected? Every difference is one line of failure with what was found and
- * what was expected; all are found in one go, because a run takes seconds. Pure: tested with results
- * made by hand.
+ * what was expected; all are found in one go, because a run takes seconds. Pure: tested with
+ * results made by hand.
  */
 #include <inttypes.h>
 #include <stdarg.h>
@@ -48,7 +48,8 @@ void verdict_tap(struct verdict *verdict, const char *who, const char *text, siz
 	tap_free(&summary);
 }
 
-static void check_exit(struct verdict *verdict, const struct test *test, const struct run_result *result)
+static void check_exit(struct verdict *verdict, const struct test *test,
+		       const struct run_result *result)
 {
 	unsigned int i;
 
@@ -80,8 +81,8 @@ static void check_killed(struct verdict *verdict, const struct test *test,
 				     test->is_killed[i] ? "killed: " : "not to be killed",
 				     test->is_killed[i] ? test->killed[i].text : "");
 		else if (is_killed && regexec(&test->killed[i].regex, d->end.why, 0, NULL, 0))
-			verdict_fail(verdict, "%s: %s, expected a reason that matches \"%s\"", d->name,
-				     text, test->killed[i].text);
+			verdict_fail(verdict, "%s: %s, expected a reason that matches \"%s\"",
+				     d->name, text, test->killed[i].text);
 	}
 }
 
@@ -104,17 +105,18 @@ static void check_log(struct verdict *verdict, const struct test *test, const st
 		}
 		if (found)
 			continue;
-		verdict_fail(verdict, "no line %s\"%s\"", i ? "after the ones before it matches " : "matches ",
+		verdict_fail(verdict, "no line %s\"%s\"",
+			     i ? "after the ones before it matches " : "matches ",
 			     test->log[i].text);
 		return;
 	}
 }
 
-/* ---- counters between marks --------------------------------------------------------------------- */
+/* ---- counters between marks ------------------------------------------------------------------ */
 
 /* The first mark `from` and the first mark `to` behind it. */
-static bool find_marks(struct verdict *verdict, const struct test_marks *marks, const struct stats *stats,
-		       struct stats_mark *from, struct stats_mark *to)
+static bool find_marks(struct verdict *verdict, const struct test_marks *marks,
+		       const struct stats *stats, struct stats_mark *from, struct stats_mark *to)
 {
 	size_t at = 0;
 	bool found = false;
@@ -122,8 +124,8 @@ static bool find_marks(struct verdict *verdict, const struct test_marks *marks, 
 	while (!found && stats_next_mark(stats, marks->domain, &at, from))
 		found = from->id == marks->from;
 	if (!found) {
-		verdict_fail(verdict, "%s: there is no mark %" PRIu64, stats->domains[marks->domain].name,
-			     marks->from);
+		verdict_fail(verdict, "%s: there is no mark %" PRIu64,
+			     stats->domains[marks->domain].name, marks->from);
 		return false;
 	}
 	found = false;
@@ -166,9 +168,12 @@ static void check_range(struct verdict *verdict, const char *domain, const struc
 	else if (expected->max == UINT64_MAX)
 		snprintf(range, sizeof(range), "at least %" PRIu64, expected->min);
 	else
-		snprintf(range, sizeof(range), "%" PRIu64 " to %" PRIu64, expected->min, expected->max);
-	verdict_fail(verdict, "%s: marks %" PRIu64 " to %" PRIu64 ": %s %s counted %" PRIu64 ", expected %s",
-		     domain, marks->from, marks->to, expected->space == PV_STATS_CALL ? "call" : "exit",
+		snprintf(range, sizeof(range), "%" PRIu64 " to %" PRIu64, expected->min,
+			 expected->max);
+	verdict_fail(verdict,
+		     "%s: marks %" PRIu64 " to %" PRIu64 ": %s %s counted %" PRIu64 ", expected %s",
+		     domain, marks->from, marks->to,
+		     expected->space == PV_STATS_CALL ? "call" : "exit",
 		     stats_name(expected->space, expected->code, buffer), found, range);
 }
 
@@ -200,8 +205,8 @@ out:
 	free(after);
 }
 
-void verdict_machine(struct verdict *verdict, const struct test *test, const struct run_result *result,
-		     const struct transcript *transcript)
+void verdict_machine(struct verdict *verdict, const struct test *test,
+		     const struct run_result *result, const struct transcript *transcript)
 {
 	unsigned int i;
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * A test that is a host program: started in the build folder with "{build}", "{root}" and "{pvn}" in
- * its words replaced, its output gathered, ended when its time is over. It passes if it exits with 0
- * and its standard output is valid TAP.
+ * A test that is a host program: started in the build folder with "{build}", "{root}" and "{pvn}"
+ * in its words replaced, its output gathered, ended when its time is over. It passes if it exits
+ * with 0 and its standard output is valid TAP.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -71,7 +71,8 @@ static void execute(char *const *words, int out, int err)
 	char *build = pvn_build_path(".");
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (in >= 0 && dup2(in, 0) >= 0 && dup2(out, 1) >= 0 && dup2(err, 2) >= 0 && !chdir(build)) {
+	if (in >= 0 && dup2(in, 0) >= 0 && dup2(out, 1) >= 0 && dup2(err, 2) >= 0 &&
+	    !chdir(build)) {
 		execvp(words[0], words);
 		fprintf(stderr, "%s: %s\n", words[0], strerror(errno));
 	}

@@ -60,8 +60,8 @@ static void release_regex(struct test_regex *regex)
 }
 
 /* Pairs of a mapping, one after the other; false past the end. */
-static bool next_pair(const struct yaml_reader *r, yaml_node_t *mapping, size_t index, yaml_node_t **key,
-		      yaml_node_t **value)
+static bool next_pair(const struct yaml_reader *r, yaml_node_t *mapping, size_t index,
+		      yaml_node_t **key, yaml_node_t **value)
 {
 	yaml_node_pair_t *pair = mapping->data.mapping.pairs.start + index;
 
@@ -77,7 +77,7 @@ static int expect_mapping(const struct yaml_reader *r, yaml_node_t *node, const 
 	return node->type == YAML_MAPPING_NODE ? 0 : yaml_expected(r, node, "%s", what);
 }
 
-/* ---- domains ------------------------------------------------------------------------------------ */
+/* ---- domains --------------------------------------------------------------------------------- */
 
 static int read_killed(const struct yaml_reader *r, yaml_node_t *node, struct test *test)
 {
@@ -131,7 +131,7 @@ static int read_log(const struct yaml_reader *r, yaml_node_t *node, struct test 
 	return 0;
 }
 
-/* ---- counters between marks --------------------------------------------------------------------- */
+/* ---- counters between marks ------------------------------------------------------------------ */
 
 /* "1000" is exact; "3..", "..5", "3..5" are ranges, for what depends on time. */
 static int read_range(const struct yaml_reader *r, yaml_node_t *node, struct test_count *count)
@@ -146,8 +146,11 @@ static int read_range(const struct yaml_reader *r, yaml_node_t *node, struct tes
 	count->min = dots == text ? 0 : strtoull(text, &end, 10);
 	if (dots != text && end != (dots ? dots : text + strlen(text)))
 		return yaml_expected(r, node, "a number, or a range such as 3.. or 3..5");
-	count->max = dots && dots[2] ? strtoull(dots + 2, &end, 10) : dots ? UINT64_MAX : count->min;
-	if (errno || !*text || text[0] == '-' || (dots && dots[2] && *end) || count->min > count->max)
+	count->max = dots && dots[2] ? strtoull(dots + 2, &end, 10) :
+		     dots            ? UINT64_MAX :
+				       count->min;
+	if (errno || !*text || text[0] == '-' || (dots && dots[2] && *end) ||
+	    count->min > count->max)
 		return yaml_expected(r, node, "a number, or a range such as 3.. or 3..5");
 	return 0;
 }
@@ -155,7 +158,8 @@ static int read_range(const struct yaml_reader *r, yaml_node_t *node, struct tes
 static int read_counts(const struct yaml_reader *r, yaml_node_t *node, struct test_marks *marks,
 		       uint16_t space)
 {
-	const char *what = space == PV_STATS_EXIT ? "the name of an exit" : "the name of a hypercall";
+	const char *what = space == PV_STATS_EXIT ? "the name of an exit" :
+						    "the name of a hypercall";
 	yaml_node_t *key, *value;
 	size_t i;
 
@@ -184,7 +188,8 @@ static int read_counts(const struct yaml_reader *r, yaml_node_t *node, struct te
 
 static int read_from(const struct yaml_reader *r, yaml_node_t *node, void *into)
 {
-	return yaml_read_number(r, node, "a mark", 0, UINT64_MAX, &((struct test_marks *)into)->from);
+	return yaml_read_number(r, node, "a mark", 0, UINT64_MAX,
+				&((struct test_marks *)into)->from);
 }
 
 static int read_to(const struct yaml_reader *r, yaml_node_t *node, void *into)
@@ -251,7 +256,8 @@ static int read_marks_of(const struct yaml_reader *r, yaml_node_t *list, unsigne
 		if (test->mark_count == MARKS_MAX)
 			return yaml_error(r, item, "more than %u pairs of marks", MARKS_MAX);
 		marks->domain = domain;
-		marks->at = (struct place){ item->start_mark.line + 1, item->start_mark.column + 1 };
+		marks->at =
+			(struct place){ item->start_mark.line + 1, item->start_mark.column + 1 };
 		/* What the machine does to the guest at times of its own choosing. */
 		marks->ignored = 1ull << PV_EXIT_INTERRUPT | 1ull << PV_EXIT_NMI |
 				 1ull << PV_EXIT_PREEMPT_TIMER;
@@ -278,7 +284,7 @@ static int read_marks(const struct yaml_reader *r, yaml_node_t *node, struct tes
 	return 0;
 }
 
-/* ---- all of it ---------------------------------------------------------------------------------- */
+/* ---- all of it ------------------------------------------------------------------------------- */
 
 static int read_exit(const struct yaml_reader *r, yaml_node_t *node, struct test *test)
 {
@@ -308,7 +314,9 @@ static bool checks_anything(const struct test *test)
 		if (test->tap[i] || test->is_killed[i])
 			return true;
 	}
-	/* To end badly on purpose is a result, too; to end well is what a test without checks does. */
+	/*
+	 * To end badly on purpose is a result, too; to end well is what a test without checks does.
+	 */
 	return test->log_count || test->mark_count || test->exit != PVN_OK;
 }
 
@@ -331,7 +339,8 @@ int expect_read(const struct yaml_reader *r, yaml_node_t *at, const struct expec
 	    (nodes->repeat && read_repeat(r, nodes->repeat, test)))
 		return -1;
 	if (!checks_anything(test))
-		return yaml_error(r, at, "this test checks nothing: no TAP, log, marks, killed, or exit");
+		return yaml_error(r, at,
+				  "this test checks nothing: no TAP, log, marks, killed, or exit");
 	return 0;
 }
 

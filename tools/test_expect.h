@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a test of the manifest expects of its machine: exit code, TAP, killed domains, log lines, exact
- * counters, equal runs. Read for test_manifest.c after the machine's domains are known.
+ * What a test of the manifest expects of its machine: exit code, TAP, killed domains, log lines,
+ * exact counters, equal runs. Read for test_manifest.c after the machine's domains are known.
  */
 #ifndef TOOLS_TEST_EXPECT_H
 #define TOOLS_TEST_EXPECT_H

@@ -25,7 +25,7 @@ static int read_copy(const struct yaml_reader *r, yaml_node_t *node, const char 
 	return 0;
 }
 
-/* ---- suites ------------------------------------------------------------------------------------- */
+/* ---- suites ---------------------------------------------------------------------------------- */
 
 static int read_suite_name(const struct yaml_reader *r, yaml_node_t *node, void *into)
 {
@@ -77,7 +77,7 @@ static int read_suites(const struct yaml_reader *r, yaml_node_t *list, struct ma
 	return result;
 }
 
-/* ---- tests -------------------------------------------------------------------------------------- */
+/* ---- tests ----------------------------------------------------------------------------------- */
 
 /* A test while it is read; parts that need the domains are only kept. */
 struct raw {
@@ -142,7 +142,8 @@ static int read_command(const struct yaml_reader *r, yaml_node_t *list, void *in
 			return -1;
 		test->words[test->word_count++] = xstrdup(text);
 	}
-	return test->word_count ? 0 : yaml_expected(r, list, "a list of a program and its arguments");
+	return test->word_count ? 0 :
+				  yaml_expected(r, list, "a list of a program and its arguments");
 }
 
 /* Readers that only keep a node; what it says depends on others. */
@@ -207,7 +208,8 @@ static int read_host(const struct yaml_reader *r, yaml_node_t *node, struct test
 	host->host = host_parse(name);
 	host->cpus = (unsigned int)cpus;
 	if (host->host == HOST_NONE || *end || cpus < 1 || cpus > PV_CPUS_MAX)
-		return yaml_expected(r, node, "a host and its CPUs, such as bochs1, bochs2 or qemu1");
+		return yaml_expected(r, node,
+				     "a host and its CPUs, such as bochs1, bochs2 or qemu1");
 	return 0;
 }
 
@@ -231,7 +233,9 @@ static int read_hosts(const struct yaml_reader *r, yaml_node_t *list, struct tes
 	return test->host_count ? result : yaml_expected(r, list, "a list of hosts");
 }
 
-/* Payloads are built after the manifest was written, maybe after it is read: no look at the files. */
+/*
+ * Payloads are built after the manifest was written, maybe after it is read: no look at the files.
+ */
 static char *resolve_later(const char *text, const char *yaml_file, char *why, size_t why_size)
 {
 	(void)why;
@@ -267,16 +271,18 @@ static int read_test(const struct yaml_reader *r, yaml_node_t *node, struct mani
 	for (i = 0; i + 1 < m->test_count; i++) {
 		if (m->tests[i].name && m->tests[i].suite == test->suite &&
 		    !strcmp(m->tests[i].name, test->name))
-			return yaml_error(r, node, "a second test named %s in this suite", test->name);
+			return yaml_error(r, node, "a second test named %s in this suite",
+					  test->name);
 	}
 	if (!test->word_count)
 		return read_machine(r, node, &raw);
 	if (raw.domains || raw.machine || raw.hosts || expect_any(&raw.nodes))
-		return yaml_error(r, node, "a command has no domains, hosts or expectations of them");
+		return yaml_error(r, node,
+				  "a command has no domains, hosts or expectations of them");
 	return 0;
 }
 
-/* ---- the document ------------------------------------------------------------------------------- */
+/* ---- the document ---------------------------------------------------------------------------- */
 
 struct top {
 	yaml_node_t *suites, *tests;

@@ -23,7 +23,8 @@ static void on_console(void *context, uint32_t domain, const char *text, size_t 
 {
 	struct machine_run *run = context;
 
-	transcript_console(&run->transcript, run->test->machine.domains[domain].name, domain, text, bytes);
+	transcript_console(&run->transcript, run->test->machine.domains[domain].name, domain, text,
+			   bytes);
 }
 
 static void on_log(void *context, const char *line)

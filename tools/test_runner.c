@@ -45,7 +45,7 @@ static double now(void)
 	return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
 }
 
-/* ---- reports ------------------------------------------------------------------------------------ */
+/* ---- reports --------------------------------------------------------------------------------- */
 
 static void print_indented(const char *text, size_t bytes)
 {
@@ -72,6 +72,20 @@ static void print_tail(const char *text, size_t bytes)
 	if (bytes)
 		printf("    the last it said:\n");
 	print_indented(text + at, bytes - at);
+}
+
+/* Notes are lines "domain: ok N - ... # SKIP why". */
+static void add_skips(struct runner *runner, const char *name, const char *notes, size_t bytes)
+{
+	size_t at = 0;
+
+	while (at < bytes) {
+		size_t length = strcspn(notes + at, "\n");
+
+		length = length < bytes - at ? length : bytes - at;
+		fprintf(runner->skips, "  %s: %.*s\n", name, (int)length, notes + at);
+		at += length + 1;
+	}
 }
 
 static void report_case(struct runner *runner, const struct slot *slot, int status)
@@ -101,14 +115,13 @@ static void report_case(struct runner *runner, const struct slot *slot, int stat
 	}
 	if (is_whole && report.skipped) {
 		runner->skipped += report.skipped;
-		fprintf(runner->skips, "  %s: %.*s", name, (int)report.note_bytes,
-			text + report.failure_bytes);
+		add_skips(runner, name, text + report.failure_bytes, report.note_bytes);
 	}
 	fflush(stdout);
 	free(name);
 }
 
-/* ---- running ------------------------------------------------------------------------------------ */
+/* ---- running --------------------------------------------------------------------------------- */
 
 static void start_case(struct runner *runner, const struct test *test, unsigned int host)
 {
@@ -155,9 +168,10 @@ static void read_report(struct runner *runner, struct slot *slot)
 		end_case(runner, slot);
 		return;
 	}
-	process->report = xrealloc(process->report, process->report_bytes + (size_t)got);
+	process->report = xrealloc(process->report, process->report_bytes + (size_t)got + 1);
 	memcpy(process->report + process->report_bytes, bytes, (size_t)got);
 	process->report_bytes += (size_t)got;
+	process->report[process->report_bytes] = 0;
 }
 
 static void signal_all(struct runner *runner, int number)
@@ -184,7 +198,10 @@ static void serve(struct runner *runner, double until)
 			.fd = runner->slots[i].process.pid ? runner->slots[i].process.pipe : -1,
 			.events = POLLIN,
 		};
-	if (poll(fds, 1 + TEST_JOBS_MAX, until == 0 ? -1 : rest > 0 ? (int)(rest * 1000) + 1 : 0) < 0)
+	if (poll(fds, 1 + TEST_JOBS_MAX,
+		 until == 0 ? -1 :
+		 rest > 0   ? (int)(rest * 1000) + 1 :
+			      0) < 0)
 		return;
 	if (fds[0].revents && read(runner->signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
 		runner->signal = (int)info.ssi_signo;

@@ -80,8 +80,8 @@ static void read_result(struct reader *r, const char *line, const char *rest, bo
 		number = strtoull(rest, &end, 10);
 		rest = end;
 		if (number != s->results)
-			wrong(r, "result %" PRIu64 " stands where %" PRIu64 " should: \"%s\"", number,
-			      s->results, line);
+			wrong(r, "result %" PRIu64 " stands where %" PRIu64 " should: \"%s\"",
+			      number, s->results, line);
 	}
 	if (directive(rest, "skip") && is_ok) {
 		s->skipped++;

@@ -11,7 +11,8 @@
 /* A guest that prints without end must not take the host's memory. */
 #define CONSOLE_LIMIT (8u << 20)
 
-#define APPEND(buffer, from, count) append(&(buffer).text, &(buffer).bytes, &(buffer).capacity, from, count)
+#define APPEND(buffer, from, count) \
+	append(&(buffer).text, &(buffer).bytes, &(buffer).capacity, from, count)
 
 static void append(char **text, size_t *bytes, size_t *capacity, const char *from, size_t count)
 {
@@ -35,7 +36,10 @@ static void add_line(struct transcript *t, const char *prefix, const char *line,
 	APPEND(t->all, prefix, strlen(prefix));
 	start = t->all.bytes;
 	APPEND(t->all, line, bytes);
-	/* A guest's control characters would act on the reader's terminal, a NUL would end the text. */
+	/*
+	 * A guest's control characters would act on the reader's terminal, a NUL would end the
+	 * text.
+	 */
 	for (i = start; i < t->all.bytes; i++) {
 		if ((unsigned char)t->all.text[i] < ' ' && t->all.text[i] != '\t')
 			t->all.text[i] = '?';

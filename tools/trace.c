@@ -78,11 +78,13 @@ void trace_format(const struct trace *trace, const struct trace_entry *entry, ui
 	char code[48], arg[48], domain[48], symbol[128] = "", buffer[24];
 	uint64_t ticks = r->tsc - start;
 	/* Without a frequency the time column shows ticks. */
-	double us = trace->tsc_khz ? (double)ticks * 1000.0 / (double)trace->tsc_khz : (double)ticks;
+	double us = trace->tsc_khz ? (double)ticks * 1000.0 / (double)trace->tsc_khz :
+				     (double)ticks;
 
 	format_code(trace, r, code, sizeof(code));
 	format_arg(trace, r, arg, sizeof(arg));
-	snprintf(domain, sizeof(domain), "%s/%u", name_of(&trace->domains, r->domain, buffer), r->vcpu);
+	snprintf(domain, sizeof(domain), "%s/%u", name_of(&trace->domains, r->domain, buffer),
+		 r->vcpu);
 	if (symbols && r->domain < trace->domains.count)
 		symbols_find(&symbols[r->domain], r->rip, symbol, sizeof(symbol));
 	snprintf(line, size, "%14.3f  cpu%-2u  %-12s  %-7s %-14s %-18s  %016" PRIx64 "%s%s", us,
@@ -108,8 +110,9 @@ static int print(const struct trace *trace)
 			printf("# cpu%u: %" PRIu64 " records were overwritten and are lost\n", cpu,
 			       trace->lost[cpu]);
 	}
-	printf("# %12s  %-5s  %-12s  %-7s %-14s %-18s  %s\n", trace->tsc_khz ? "time [us]" : "ticks",
-	       "CPU", "domain/vCPU", "kind", "name", "argument", "rip");
+	printf("# %12s  %-5s  %-12s  %-7s %-14s %-18s  %s\n",
+	       trace->tsc_khz ? "time [us]" : "ticks", "CPU", "domain/vCPU", "kind", "name",
+	       "argument", "rip");
 	for (i = 0; i < trace->count; i++) {
 		trace_format(trace, &trace->entries[i], trace->entries[0].record.tsc, symbols, line,
 			     sizeof(line));

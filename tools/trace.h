@@ -32,7 +32,7 @@ struct trace_file_header {
 };
 _Static_assert(sizeof(struct trace_file_header) == 40, "trace file header");
 
-/* ---- trace_write.c ------------------------------------------------------------------------------ */
+/* ---- trace_write.c --------------------------------------------------------------------------- */
 
 struct trace_writer;
 
@@ -41,13 +41,13 @@ struct trace_writer *trace_writer_begin(const char *path);
 /* Adds the payload of a TRACE frame; one that makes no sense is left out and counted. */
 void trace_writer_add(struct trace_writer *writer, const uint8_t *payload, uint32_t length);
 /*
- * Adds the description and finishes the file. 0, or -1 with the errno of the first write that failed;
- * then no file stays. Frees the writer.
+ * Adds the description and finishes the file. 0, or -1 with the errno of the first write that
+ * failed; then no file stays. Frees the writer.
  */
 int trace_writer_end(struct trace_writer *writer, const struct machine *machine,
 		     const struct pv_frame_hello *hello);
 
-/* ---- trace_read.c ------------------------------------------------------------------------------- */
+/* ---- trace_read.c ---------------------------------------------------------------------------- */
 
 struct trace_names {
 	char **list; /* entries may be NULL */
@@ -74,7 +74,7 @@ int trace_parse(struct trace *trace, const uint8_t *bytes, size_t size, const ch
 		struct errors *e);
 void trace_free(struct trace *trace);
 
-/* ---- trace.c ------------------------------------------------------------------------------------ */
+/* ---- trace.c --------------------------------------------------------------------------------- */
 
 /*
  * One record as one line without newline: time since `start`, CPU, domain and vCPU, kind, name,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * Reads trace files; see trace.h. A trace may come from another version, another machine or a full
- * disk, so sizes and checksums are verified first and every number is a mere index into the file's own
- * name lists, checked where it is used.
+ * disk, so sizes and checksums are verified first and every number is a mere index into the file's
+ * own name lists, checked where it is used.
  */
 #include <json.h>
 #include <stdlib.h>
@@ -107,7 +107,8 @@ static const char *check_header(const struct trace_file_header *header, const ui
 		return "a trace of a version that this pvn does not know";
 	if (!header->description_bytes)
 		return "the trace was cut short";
-	if (header->section_bytes > rest || header->description_bytes != rest - header->section_bytes)
+	if (header->section_bytes > rest ||
+	    header->description_bytes != rest - header->section_bytes)
 		return "the file has not the length that it states";
 	if (crc32_ieee(0, body, header->section_bytes) != header->section_crc ||
 	    crc32_ieee(0, body + header->section_bytes, header->description_bytes) !=

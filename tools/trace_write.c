@@ -81,7 +81,8 @@ static struct json_object *name_list(const char *const *names, size_t count)
 	return list;
 }
 
-static struct json_object *describe(const struct machine *machine, const struct pv_frame_hello *hello)
+static struct json_object *describe(const struct machine *machine,
+				    const struct pv_frame_hello *hello)
 {
 	struct json_object *root = json_object_new_object();
 	struct json_object *names = json_object_new_array(), *kernels = json_object_new_array();

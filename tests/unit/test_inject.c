@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Events on their way into a guest (dispatcher/inject.c): the order of exceptions, NMIs and
- * interrupts, the double-fault rules, and random runs beside a model of an interrupt-request register.
+ * interrupts, the double-fault rules, and random runs beside a model of an interrupt-request
+ * register.
  */
 #include <string.h>
 
@@ -41,7 +42,8 @@ static struct event enter(void)
 
 static void exit_window(enum event_line line)
 {
-	struct vmexit exit = { .code.exit = line == LINE_NMI ? PV_EXIT_NMI_WINDOW : PV_EXIT_IRQ_WINDOW };
+	struct vmexit exit = { .code.exit = line == LINE_NMI ? PV_EXIT_NMI_WINDOW :
+							       PV_EXIT_IRQ_WINDOW };
 
 	EXPECT_EQ(exit_table[exit.code.exit](v, &exit), RESUME);
 }
@@ -57,7 +59,8 @@ static void test_priorities(void)
 	nmi_raise(v);
 	EXPECT_EQ(fault(v, VEC_GP), FAULT);
 	e = enter();
-	EXPECT(e.valid && e.type == EVENT_EXCEPTION && e.vector == VEC_GP && e.has_error && !e.error);
+	EXPECT(e.valid && e.type == EVENT_EXCEPTION && e.vector == VEC_GP && e.has_error &&
+	       !e.error);
 	EXPECT(r->window[LINE_NMI] && r->window[LINE_INTERRUPT]);
 	exit_window(LINE_NMI);
 	e = enter();
@@ -72,7 +75,7 @@ static void test_priorities(void)
 	EXPECT_EQ(v->events[PV_EVENT_INJECTED], 4);
 	EXPECT(!enter().valid);
 	end();
-	tap_case("an exception goes before an NMI, an NMI before interrupts, a high vector before a low one");
+	tap_case("exceptions go before NMIs, NMIs before interrupts, high vectors before low ones");
 }
 
 static void test_windows(void)
@@ -144,28 +147,21 @@ static void test_virtual_irq(void)
 	tap_case("a single vector is left with the hardware, several need windows");
 }
 
-/* ---- double faults: SDM vol. 3, "Interrupt 8 - Double Fault Exception (#DF)", tables 6-4, 6-5 ---- */
+/* ---- double faults: SDM vol. 3, "Interrupt 8 - Double Fault Exception (#DF)", tables 6-4, 6-5  */
 
 enum class { BENIGN, CONTRIBUTORY, PAGE_FAULT };
 
-static enum class class_of(unsigned vector)
-{
-	switch (vector) {
-	case VEC_DE:
-	case VEC_TS:
-	case VEC_NP:
-	case VEC_SS:
-	case VEC_GP:
-		return CONTRIBUTORY;
-	case VEC_PF:
-		return PAGE_FAULT;
-	default:
-		return BENIGN;
+static enum class class_of(unsigned vector) {
+	switch (vector){
+		case VEC_DE: case VEC_TS: case VEC_NP: case VEC_SS: case
+		VEC_GP: return CONTRIBUTORY;
+		case VEC_PF: return PAGE_FAULT;
+		default: return BENIGN;
 	}
 }
 
-static const u8 exceptions[] = { VEC_DE, VEC_DB, VEC_BP, VEC_OF, VEC_BR, VEC_UD, VEC_NM, VEC_TS, VEC_NP,
-				 VEC_SS, VEC_GP, VEC_PF, VEC_MF, VEC_AC, VEC_XM };
+static const u8 exceptions[] = { VEC_DE, VEC_DB, VEC_BP, VEC_OF, VEC_BR, VEC_UD, VEC_NM, VEC_TS,
+				 VEC_NP, VEC_SS, VEC_GP, VEC_PF, VEC_MF, VEC_AC, VEC_XM };
 
 static bool makes_double(unsigned first, unsigned second)
 {
@@ -194,17 +190,18 @@ static void test_double_faults(void)
 	for (unsigned i = 0; i < sizeof(exceptions); i++) {
 		for (unsigned n = 0; n < sizeof(exceptions); n++) {
 			unsigned first = exceptions[i], second = exceptions[n];
+			bool has_error = has_error_code(second);
 			struct event e;
 
 			cut_short(EVENT_EXCEPTION, first);
-			event_raise(v, second, has_error_code(second), 0x1234);
+			event_raise(v, second, has_error, 0x1234);
 			e = enter();
 			EXPECT(e.valid && e.type == EVENT_EXCEPTION && !v->event.valid);
 			if (makes_double(first, second))
 				EXPECT_MSG(e.vector == VEC_DF && e.has_error && !e.error,
 					   "%u, then %u: vector %u", first, second, e.vector);
 			else
-				EXPECT_MSG(e.vector == second && e.has_error == has_error_code(second) &&
+				EXPECT_MSG(e.vector == second && e.has_error == has_error &&
 						   (!e.has_error || e.error == 0x1234),
 					   "%u, then %u: vector %u", first, second, e.vector);
 		}

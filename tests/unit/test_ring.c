@@ -1,5 +1,238 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The record ring (trace/ring.c), from the functions that the run loop calls to what `pvn trace`
+ * reads: every field of every kind, wrapping with an exact count of what is lost, the mask of
+ * kinds, results that do not fit their 16 bits, several CPUs.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "dispatcher/dispatcher.h"
+#include "fake/hardware.h"
+#include "fake/recorder.h"
+#include "fake/world.h"
+#include "machine/machine.h"
+#include "port_reader.h"
+#include "tap.h"
+#include "trace/trace.h"
+
+#define RECORDS_MAX 70000u
+#define ALL_KINDS (BIT(PV_KIND_COUNT) - 1)
+
+static struct port_record *records;
+static u64 lost[16];
+static struct vcpu *v;
+
+/* Four domains on two CPUs; v is vCPU 2 of the last one. */
+static void begin(u32 kinds, u32 capacity)
+{
+	const struct world_domain list[4] = { [3] = { .vcpus = 3 } };
+
+	world_create(list, 4, 2);
+	v = domains[3]->vcpus[2];
+	v->cpu = &cpus[1];
+	trace_init(kinds, capacity);
+	trace_rings_create();
+	for (u32 i = 0; i < cpu_count && kinds; i++)
+		cpus[i].ring->head = 0;
+	v->ring = cpus[0].ring;
+	fake_output_clear();
+}
+
+/* Flushes and reads back; returns the number of records. */
+static long read_back(void)
+{
+	struct port_reading reading;
+	long count;
+
+	trace_flush();
+	port_read(&reading, fake_debug_port.data, fake_debug_port.used, 41);
+	EXPECT(!reading.lost && !reading.damaged && !reading.stray);
+	count = port_trace(&reading, records, RECORDS_MAX, lost);
+	port_free(&reading);
+	fake_output_clear();
+	return count;
+}
+
+static void end(void)
+{
+	world_destroy();
+}
+
+static void expect(unsigned index, u8 kind, u16 code, u64 rip, u64 arg, u16 raw)
+{
+	const struct pv_trace_record *r = &records[index].record;
+
+	EXPECT_EQ(r->kind, kind);
+	EXPECT_EQ(r->code, code);
+	EXPECT_EQ(r->rip, rip);
+	EXPECT_EQ(r->arg, arg);
+	EXPECT_EQ(r->raw, raw);
+	EXPECT(r->domain == 3 && r->vcpu == 2);
+}
+
+static void test_fields(void)
+{
+	struct vmexit exit = { .code = { PV_EXIT_PORT_OUT, 0x807b },
+			       .rip = 0xffffffff81234567,
+			       .qualification = 0xfedcba9876543210 };
+	u64 before, after;
+
+	begin(ALL_KINDS, 0);
+	before = real_rdtsc();
+	trace_exit(v, &exit);
+	trace_inject(v->ring, v, 0xec, 0x89abcdef);
+	trace_sched(v->ring, v, TRACE_SCHED_WAKE);
+	trace_mark(v->ring, v, 0x1122334455667788);
+	domains[3]->end.how = PV_END_KILLED;
+	trace_domain(v->ring, v, TRACE_DOMAIN_END);
+	exit.code.exit = PV_EXIT_HYPERCALL;
+	exit.qualification = PV_CALL_IPI_SEND;
+	v->gpr[RDI] = 0x8877665544332211;
+	v->gpr[RAX] = (u64)-PV_ENOENT;
+	trace_call(v, &exit);
+	after = real_rdtsc();
+	EXPECT_EQ(read_back(), 6);
+	expect(0, PV_KIND_EXIT, PV_EXIT_PORT_OUT, 0xffffffff81234567, 0xfedcba9876543210, 0x807b);
+	expect(1, PV_KIND_INJECT, 0xec, 0, 0x89abcdef, 0);
+	expect(2, PV_KIND_SCHED, TRACE_SCHED_WAKE, 0, 1, 0); /* of CPU 1 */
+	expect(3, PV_KIND_MARK, 0, 0, 0x1122334455667788, 0);
+	expect(4, PV_KIND_DOMAIN, TRACE_DOMAIN_END, 0, PV_END_KILLED, 0);
+	expect(5, PV_KIND_CALL, PV_CALL_IPI_SEND, 0xffffffff81234567, 0x8877665544332211,
+	       (u16)-PV_ENOENT);
+	for (unsigned i = 0; i < 6; i++) {
+		EXPECT(records[i].cpu == 0 && records[i].record.tsc >= before &&
+		       records[i].record.tsc <= after);
+		EXPECT(!i || records[i].record.tsc >= records[i - 1].record.tsc);
+	}
+	EXPECT(!lost[0] && !lost[1]);
+	end();
+	tap_case("every kind of record arrives with all its fields");
+}
+
+static void test_results(void)
+{
+	static const s64 results[] = { 0,      1,      32767, 32768,     -1,          -95,
+				       -32768, -32769, 65535, 1ll << 40, -(1ll << 62) };
+	struct vmexit exit = { .code = { PV_EXIT_HYPERCALL, 18 },
+			       .rip = 0x2000,
+			       .qualification = 0xff };
+	unsigned at = 0;
+
+	begin(ALL_KINDS, 0);
+	for (unsigned i = 0; i < ARRAY_SIZE(results); i++) {
+		v->gpr[RAX] = (u64)results[i];
+		v->gpr[RDI] = i;
+		trace_call(v, &exit);
+	}
+	EXPECT_EQ(read_back(), ARRAY_SIZE(results) + 5);
+	for (unsigned i = 0; i < ARRAY_SIZE(results); i++) {
+		expect(at++, PV_KIND_CALL, 0xff, 0x2000, i, (u16)results[i]);
+		if (results[i] != (int16_t)results[i])
+			expect(at++, PV_KIND_RESULT, 0xff, 0x2000, (u64)results[i], 0);
+	}
+	end();
+	tap_case("a result that does not fit 16 bits has a record of its own");
+}
+
+static void test_wrap(void)
+{
+	static const struct {
+		u32 wanted, capacity;
+	} sizes[] = { { 1, 16 },   { 16, 16 },     { 17, 32 },        { 1000, 1024 },
+		      { 0, 4096 }, { 5000, 8192 }, { 1000000, 65536 } };
+	static const u32 over[] = { 0, 1, 5, 16 };
+
+	for (unsigned i = 0; i < ARRAY_SIZE(sizes); i++) {
+		for (unsigned n = 0; n < ARRAY_SIZE(over); n++) {
+			u32 capacity = sizes[i].capacity, count = capacity + over[n];
+
+			/* Twice around and a half, once for each size. */
+			if (over[n] == 16)
+				count = 2 * capacity + capacity / 2;
+			begin(ALL_KINDS, sizes[i].wanted);
+			for (u32 id = 0; id < count; id++)
+				trace_mark(v->ring, v, id);
+			EXPECT_EQ(read_back(), capacity);
+			EXPECT_EQ(lost[0], count - capacity);
+			EXPECT_EQ(lost[1], 0);
+			for (u32 at = 0; at < capacity; at++)
+				EXPECT_EQ(records[at].record.arg, count - capacity + at);
+			end();
+		}
+	}
+	tap_case("a full ring overwrites the oldest records and says how many");
+}
+
+static void test_kinds(void)
+{
+	struct vmexit exit = { .code = { PV_EXIT_CPUID, 10 } };
+
+	for (unsigned kind = 0; kind < PV_KIND_COUNT; kind++) {
+		begin((u32)BIT(kind), 0);
+		v->gpr[RAX] = BIT(32); /* a call and a result */
+		trace_exit(v, &exit);
+		trace_call(v, &exit);
+		trace_inject(v->ring, v, 1, 0);
+		trace_sched(v->ring, v, TRACE_SCHED_IN);
+		trace_mark(v->ring, v, 0);
+		trace_domain(v->ring, v, TRACE_DOMAIN_START);
+		EXPECT_EQ(read_back(), 1);
+		EXPECT_EQ(records[0].record.kind, kind);
+		EXPECT_EQ(lost[0], 0);
+		end();
+	}
+	/* Off: no rings, and nothing to flush. */
+	begin(0, 0);
+	EXPECT(!cpus[0].ring && !cpus[1].ring);
+	trace_flush();
+	EXPECT_EQ(fake_debug_port.used, 0);
+	end();
+	/* No memory: a line says so, and the machine goes on without. */
+	begin(0, 0);
+	fake_chunks_left = 0;
+	trace_init(ALL_KINDS, 0);
+	trace_rings_create();
+	EXPECT(!cpus[0].ring && fake_serial_has("tracing is off"));
+	fake_output_clear();
+	end();
+	tap_case("only the kinds that were asked for are recorded");
+}
+
+static void test_cpus(void)
+{
+	u64 seed = 43, wanted[2] = { 0, 0 }, seen[2] = { 0, 0 };
+
+	begin(ALL_KINDS, 256);
+	for (unsigned i = 0; i < 400; i++) {
+		u32 cpu = rnd(&seed) % 4 == 0;
+
+		trace_mark(cpus[cpu].ring, v, wanted[cpu]++);
+	}
+	EXPECT_EQ(read_back(), 256 + wanted[1]);
+	EXPECT_EQ(lost[0], wanted[0] - 256);
+	EXPECT_EQ(lost[1], 0);
+	for (unsigned i = 0; i < 256 + wanted[1]; i++) {
+		u32 cpu = records[i].cpu;
+
+		EXPECT(cpu < 2 && records[i].record.arg == (cpu ? 0 : wanted[0] - 256) + seen[cpu]);
+		seen[cpu & 1]++;
+		EXPECT(!i || records[i].record.tsc >= records[i - 1].record.tsc);
+	}
+	EXPECT(seen[0] == 256 && seen[1] == wanted[1]);
+	end();
+	tap_case("each CPU has its ring; read together they are in order of time");
+}
+
 int main(void)
 {
-	return 0;
+	records = calloc(RECORDS_MAX, sizeof(*records));
+	fake_cpuid_all();
+	test_fields();
+	test_results();
+	test_wrap();
+	test_kinds();
+	test_cpus();
+	free(records);
+	return tap_done();
 }

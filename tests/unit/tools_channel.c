@@ -144,8 +144,8 @@ static void damaged_frames(void)
 
 static void hostile_lengths(void)
 {
-	static const uint32_t lengths[] = { PV_FRAME_MAX + 1, 0x7fffffff, 0x80000000, 0xffffffff,
-					    0xfffffff0, PV_FRAME_MAX };
+	static const uint32_t lengths[] = { PV_FRAME_MAX + 1, 0x7fffffff, 0x80000000,
+					    0xffffffff,       0xfffffff0, PV_FRAME_MAX };
 	size_t i, n;
 
 	for (i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
@@ -198,6 +198,39 @@ static void sequence_gaps(void)
 	tap_case("gaps in the sequence are counted, its wrap is none");
 }
 
+/* Bochs's debugger writes to the channel, wherever a frame of another CPU may be. */
+static void foreign_lines(void)
+{
+	static const char line[] = "(0).[82772714] [0x000000400048] 0008:0000000000200048 (unk. "
+				   "ctxt): ud2                       ; 0f0b\n";
+	static uint8_t spoilt[4096];
+	size_t n = sample(), at, piece;
+
+	/* In the first frame's magic it costs that frame; anywhere else nothing. */
+	for (at = sizeof(uint32_t); at < n; at++) {
+		if (at >= HEADER + 5 && (at - HEADER - 5) % HEADER < sizeof(uint32_t))
+			continue; /* magic of the two others */
+		memcpy(spoilt, stream, at);
+		memcpy(spoilt + at, line, sizeof(line) - 1);
+		memcpy(spoilt + at + sizeof(line) - 1, stream + at, n - at);
+		for (piece = 1; piece < 200; piece += 13) {
+			start();
+			feed_in_pieces(spoilt, n + sizeof(line) - 1, piece);
+			EXPECT_MSG(seen.frames == 3, "at %zu: %u frames", at, seen.frames);
+			EXPECT_EQ(channel.lost, 0);
+			EXPECT_EQ(seen.bytes, n + sizeof(line) - 1);
+		}
+	}
+	/* A guest that prints such a line gets it to its console. */
+	n = channel_encode(stream, PV_FRAME_CONSOLE, 0, line, sizeof(line) - 1);
+	n += channel_encode(stream + n, PV_FRAME_LOG, 1, "(0).[", 5);
+	start();
+	feed_in_pieces(stream, n, 9);
+	EXPECT_EQ(seen.frames, 2);
+	EXPECT_EQ(channel.stray + channel.damaged, 0);
+	tap_case("a line of Bochs's debugger within a frame is taken out");
+}
+
 /* A stream of random frames, and pieces of magic, headers and noise between them. */
 static size_t random_stream(uint64_t *seed, size_t limit)
 {
@@ -216,6 +249,14 @@ static size_t random_stream(uint64_t *seed, size_t limit)
 		if (rnd(seed) % 3 == 0) {
 			memcpy(stream + n, &(uint32_t){ PV_FRAME_MAGIC }, 4);
 			n += rnd(seed) % 5;
+		}
+		if (rnd(seed) % 5 == 0) {
+			static const char *const pieces[] = { "(0).[1] [0x1] 1:1 (a\n", "(1).[22",
+							      "(3).[4] [0x5] 6:7 (", "(" };
+			const char *text = pieces[rnd(seed) % 4];
+
+			memcpy(stream + n, text, strlen(text));
+			n += strlen(text);
 		}
 		if (rnd(seed) % 200 == 0)
 			break;
@@ -283,6 +324,7 @@ int main(void)
 	hostile_lengths();
 	truncated();
 	sequence_gaps();
+	foreign_lines();
 	fuzz_mutations();
 	fuzz_noise();
 	return tap_done();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Symbol lookup (tools/symbols.c): in this very program, in files that are cut, mutated or no ELF at
- * all, and the completion of log lines.
+ * Symbol lookup (tools/symbols.c): in this very program, in files that are cut, mutated or no ELF
+ * at all, and the completion of log lines.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -65,7 +65,8 @@ static void annotate(void)
 	struct symbol list[] = { { 0xffffffff81000000, 0x100, "start_kernel" } };
 	const struct symbols domains[] = { { list, 1, NULL }, { NULL, 0, NULL } };
 	static const char *const cases[][2] = {
-		{ "rip [<ffffffff81000010> d0] x", "rip [<ffffffff81000010> d0 start_kernel+0x10] x" },
+		{ "rip [<ffffffff81000010> d0] x",
+		  "rip [<ffffffff81000010> d0 start_kernel+0x10] x" },
 		{ "[<ffffffff81000000> d0][<ffffffff81000000> d0]",
 		  "[<ffffffff81000000> d0 start_kernel][<ffffffff81000000> d0 start_kernel]" },
 		{ "[<ffffffff81000010> d1]", "[<ffffffff81000010> d1]" },

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* The TAP reader of the test runner (tools/test_tap.c): what must pass, and above all what must not. */
+/*
+ * The TAP reader of the test runner (tools/test_tap.c): what must pass, and above all what must
+ * not.
+ */
 #include <string.h>
 
 #include "tap.h"
@@ -57,7 +60,8 @@ static void table(void)
 
 static void noise(void)
 {
-	static const char *const words[] = { "ok", "not ok", " ", "1..", "3", "\n", "#", "SKIP", "-", "\r" };
+	static const char *const words[] = { "ok", "not ok", " ",    "1..", "3",
+					     "\n", "#",      "SKIP", "-",   "\r" };
 	uint64_t seed = 1;
 	unsigned int round;
 

@@ -16,8 +16,8 @@ static struct trace trace;
 static struct blob file;
 
 /* The payload of a TRACE frame with the given records. */
-static size_t frame(uint8_t *out, uint32_t cpu, uint64_t lost, const struct pv_trace_record *records,
-		    uint32_t count)
+static size_t frame(uint8_t *out, uint32_t cpu, uint64_t lost,
+		    const struct pv_trace_record *records, uint32_t count)
 {
 	const struct pv_frame_trace head = { cpu, count, lost };
 
@@ -33,7 +33,11 @@ static int write_sample(void)
 		{ .tsc = 3000, .kind = PV_KIND_RESULT, .code = 0xee, .arg = (uint64_t)-PV_ENOSYS },
 	};
 	static const struct pv_trace_record second[] = {
-		{ .tsc = 2000, .kind = PV_KIND_CALL, .code = PV_CALL_CONSOLE, .domain = 1, .vcpu = 3 },
+		{ .tsc = 2000,
+		  .kind = PV_KIND_CALL,
+		  .code = PV_CALL_CONSOLE,
+		  .domain = 1,
+		  .vcpu = 3 },
 		{ .tsc = 2000, .kind = 200, .code = 7, .domain = 9 },
 	};
 	const struct pv_frame_hello hello = { .tsc_khz = 1000, .backend = "vmx" };

@@ -147,7 +147,8 @@ void fake_cpuid_all(void)
 	fake_cpuid_set(0, 0, 0x1f, 0x756e6547, 0x6c65746e, 0x49656e69);
 	fake_cpuid_set(1, 0, 0x306c3, 0xff100800, ~0u, ~0u);
 	for (u32 leaf = 2; leaf < 0x20; leaf++)
-		for (u32 subleaf = 0; subleaf < (leaf == 4 || leaf == 7 || leaf == 0xd ? 3u : 1u); subleaf++)
+		for (u32 subleaf = 0; subleaf < (leaf == 4 || leaf == 7 || leaf == 0xd ? 3u : 1u);
+		     subleaf++)
 			fake_cpuid_set(leaf, subleaf, ~0u, ~0u, ~0u, ~0u);
 	fake_cpuid_set(0x80000000, 0, 0x8000001f, 0, 0, 0);
 	for (u32 leaf = 0x80000001; leaf < 0x80000009; leaf++)

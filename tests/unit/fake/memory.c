@@ -3,6 +3,7 @@
  * Frames and chunks of the fake machine, each an allocation of its own so that the sanitizer sees
  * every overrun. Who is still out is remembered, for what a panic left behind.
  */
+#include <sanitizer/asan_interface.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +18,14 @@ u32 fake_chunks_left = 64;
 static void *allocations[ALLOCATIONS_MAX];
 static unsigned used;
 
+/*
+ * Single chunks are used again, because the host takes long to give and take 2 MiB; poisoned
+ * meanwhile.
+ */
+#define SPARE_MAX 64u
+static void *spare_chunks[SPARE_MAX], *single_chunks[ALLOCATIONS_MAX];
+static unsigned spare, singles;
+
 static void *take(size_t align, size_t bytes)
 {
 	void *memory = aligned_alloc(align, bytes);
@@ -25,6 +34,37 @@ static void *take(size_t align, size_t bytes)
 		abort();
 	allocations[used++] = memory;
 	return memory;
+}
+
+static void *take_chunk(void)
+{
+	void *chunk;
+
+	if (!spare) {
+		chunk = take(CHUNK_SIZE, CHUNK_SIZE);
+	} else {
+		chunk = spare_chunks[--spare];
+		ASAN_UNPOISON_MEMORY_REGION(chunk, CHUNK_SIZE);
+		allocations[used++] = chunk;
+	}
+	single_chunks[singles++] = chunk;
+	return chunk;
+}
+
+static void release(void *memory)
+{
+	unsigned i = singles;
+
+	while (i && single_chunks[i - 1] != memory)
+		i--;
+	if (i)
+		single_chunks[i - 1] = single_chunks[--singles];
+	if (!i || spare == SPARE_MAX) {
+		free(memory);
+		return;
+	}
+	ASAN_POISON_MEMORY_REGION(memory, CHUNK_SIZE);
+	spare_chunks[spare++] = memory;
 }
 
 static void give_back(void *memory)
@@ -36,13 +76,13 @@ static void give_back(void *memory)
 	if (!i)
 		panic("%p was never given out", memory);
 	allocations[i - 1] = allocations[--used];
-	free(memory);
+	release(memory);
 }
 
 void fake_memory_free(void)
 {
 	while (used)
-		free(allocations[--used]);
+		release(allocations[--used]);
 	fake_chunks_left = 64;
 }
 
@@ -64,13 +104,18 @@ hpa_t chunk_alloc_run(u32 chunks, u32 align_chunks)
 {
 	if (fake_chunks_left < chunks)
 		return 0;
+	if (chunks == 1)
+		return chunk_alloc();
 	fake_chunks_left -= chunks;
 	return (hpa_t)take(align_chunks * CHUNK_SIZE, chunks * CHUNK_SIZE);
 }
 
 hpa_t chunk_alloc(void)
 {
-	return chunk_alloc_run(1, 1);
+	if (!fake_chunks_left)
+		return 0;
+	fake_chunks_left--;
+	return (hpa_t)take_chunk();
 }
 
 void chunk_free(hpa_t chunk)

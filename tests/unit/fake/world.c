@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "allocator/copy.h"
 #include "dispatcher/bundle.h"
 #include "dispatcher/dispatcher.h"
 #include "fake/hardware.h"
@@ -86,8 +87,10 @@ void *world_bundle(const struct world_domain *list, u32 count, u64 *bytes)
 	};
 	for (u32 i = 0; i < count; i++) {
 		domain_pack(&d[i], &list[i], i);
-		s[i] = (struct pv_bundle_segment){ .gpa = READONLY_GPA, .offset = size - PAGE_SIZE,
-						   .file_bytes = PAGE_SIZE, .mem_bytes = PAGE_SIZE,
+		s[i] = (struct pv_bundle_segment){ .gpa = READONLY_GPA,
+						   .offset = size - PAGE_SIZE,
+						   .file_bytes = PAGE_SIZE,
+						   .mem_bytes = PAGE_SIZE,
 						   .flags = PV_SEGMENT_READONLY };
 	}
 	world_seal(h);
@@ -133,4 +136,20 @@ void world_destroy(void)
 	fake_memory_free();
 	free(bundle);
 	bundle = NULL;
+}
+
+static void entry_write(struct vcpu *v, gpa_t gpa, u64 entry)
+{
+	if (guest_write(&v->domain->p2m, gpa, &entry, sizeof(entry)))
+		panic("no memory at 0x%llx", (unsigned long long)gpa);
+}
+
+void world_map(struct vcpu *v)
+{
+	const u64 rights = 7; /* present, writable, user */
+
+	for (gpa_t table = 0x1000; table < 0x4000; table += PAGE_SIZE)
+		entry_write(v, table, (table + PAGE_SIZE) | rights);
+	for (gva_t gva = 0; gva < CHUNK_SIZE; gva += PAGE_SIZE)
+		entry_write(v, WORLD_PTE(gva), gva | rights);
 }

@@ -29,8 +29,17 @@ struct pv_vcpu_context world_context(u64 rip);
 
 /* domains[0..count) on a machine of `cpus` CPUs; a panic if the bundle is refused. */
 void world_create(const struct world_domain *domains, u32 count, u32 cpus);
-/* The smallest one: a domain in pv/hap with `vcpus` vCPUs on one CPU. Returns its vCPU 0, RUNNING. */
+/*
+ * The smallest one: a domain in pv/hap with `vcpus` vCPUs on one CPU. Returns its vCPU 0, RUNNING.
+ */
 struct vcpu *world_small(u32 vcpus);
 void world_destroy(void);
+
+/*
+ * Identity page tables in the domain's memory (PML4 at 0x1000, tables up to 0x5000) for all of its
+ * first 2 MiB in 4 KiB pages; the rest is not present. A page's entry stands at WORLD_PTE(gva).
+ */
+void world_map(struct vcpu *v);
+#define WORLD_PTE(gva) (0x4000 + (gva) / 4096 * 8)
 
 #endif

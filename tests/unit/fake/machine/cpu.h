@@ -7,7 +7,7 @@
 #define FAKE_MACHINE_CPU_H
 
 #define this_cpu real_this_cpu
-#include_next "machine/cpu.h"
+#include "../../../../hypervisor/machine/cpu.h"
 #undef this_cpu
 
 extern struct cpu *fake_this_cpu;

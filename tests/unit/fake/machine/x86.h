@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Stands before hypervisor/machine/x86.h: the same bits and numbers, but instructions that need ring
- * 0, or would tell of the host, go to fake/hardware.c. The rest stays real and faults if executed.
+ * Stands before hypervisor/machine/x86.h: the same bits and numbers, but instructions that need
+ * ring 0, or would tell of the host, go to fake/hardware.c. The rest stays real and faults if
+ * executed.
  */
 #ifndef FAKE_MACHINE_X86_H
 #define FAKE_MACHINE_X86_H
@@ -10,7 +11,7 @@
 #define rdmsr real_rdmsr
 #define wrmsr real_wrmsr
 #define xsetbv real_xsetbv
-#include_next "machine/x86.h"
+#include "../../../../hypervisor/machine/x86.h"
 #undef cpuid
 #undef rdmsr
 #undef wrmsr
