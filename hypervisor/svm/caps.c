@@ -79,6 +79,15 @@ static void features_fill(u32 features)
 	svm_backend.hw_features = hw;
 }
 
+static bool is_tcg(void)
+{
+	struct cpuid_regs r = cpuid(0x40000000, 0);
+
+	/* "TCGTCGTCGTCG"; the leaf means something only below a hypervisor. */
+	return (cpuid(1, 0).ecx & BIT(31)) && r.ebx == 0x54474354 && r.ecx == 0x43544743 &&
+	       r.edx == 0x47435447;
+}
+
 /* VM_CR.SVMDIS: ours to clear where the firmware left it unlocked. */
 static bool firmware_allows(void)
 {
@@ -113,6 +122,7 @@ int svm_detect(char *why, size_t bytes)
 		return refuse(why, bytes, "no nested paging (bit 0 of CPUID 8000_000A edx)");
 	svm_caps.asids = features.ebx;
 	svm_caps.has_assists = features.edx & SVM_CAP_DECODE_ASSISTS;
+	svm_caps.is_tcg = is_tcg();
 	controls_choose();
 	features_fill(features.edx);
 	return 0;

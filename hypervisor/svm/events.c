@@ -25,6 +25,12 @@ void svm_inject(struct vcpu *v, const struct event *e)
 	}
 	x->vmcb->eventinj = info;
 	x->vmcb->interrupt_shadow = 0; /* whatever is delivered ends it */
+	/*
+	 * QEMU's software CPU does not note that it has delivered an injected interrupt: until the
+	 * next exit it may do so again, whatever IF is. So there the next exit comes at once.
+	 */
+	if (svm_caps.is_tcg && type == EVENT_INTERRUPT)
+		apic_send_kick(v->cpu);
 }
 
 /* Masked until the IRET at which the guest last exited has been executed. */

@@ -43,6 +43,7 @@ struct svm_caps {
 	u32 controls[CONTROL_SETS]; /* chosen */
 	u32 asids; /* how many numbers there are, 0 included */
 	bool has_assists; /* decode assists: EXITINFO1 names the register of a MOV CR */
+	bool is_tcg; /* QEMU's software CPU */
 };
 extern struct svm_caps svm_caps;
 

@@ -93,8 +93,9 @@ static void other_main(void *arg)
 {
 	u32 id = (u32)(u64)arg;
 
-	identity[id] = cpuid(PV_CPUID_BASE + PV_CPUID_IDENTITY, 0).ebx;
+	/* The identity last: vCPU 0 waits for it, and then reads both. */
 	apic_id[id] = cpuid(1, 0).ebx >> 24;
+	identity[id] = cpuid(PV_CPUID_BASE + PV_CPUID_IDENTITY, 0).ebx;
 	while (vcpus[id].counts[VEC_NMI] == 0)
 		__asm__ volatile("sti; hlt; cli" : : : "memory");
 	if (id == 2) {

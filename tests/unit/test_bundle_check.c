@@ -111,7 +111,7 @@ static void test_flipped_bits(void)
 	for (u64 at = sizeof(struct pv_bundle_header); at < size; at++) {
 		memcpy(copy, good, size);
 		copy[at] ^= (u8)(1 << at % 8);
-		if (at % 3 == 0 || at < 1000)
+		if (at % 5 == 0 || at < 1000)
 			EXPECT(check_copy(copy, size));
 	}
 	free(copy);
@@ -213,14 +213,14 @@ static void test_changed(void)
 	u8 *copy = malloc(size);
 	u64 seed = 67;
 
-	for (unsigned i = 0; i < 12000; i++) {
+	for (unsigned i = 0; i < 6000; i++) {
 		struct pv_bundle_header *h = (void *)copy;
-		unsigned changes = i < 4000 ? 1 : 1 + (unsigned)rnd(&seed) % 4;
+		unsigned changes = i < 2000 ? 1 : 1 + (unsigned)rnd(&seed) % 4;
 
 		memcpy(copy, good, size);
 		for (unsigned n = 0; n < changes; n++) {
 			u64 value = wild_value(&seed),
-			    at = (i < 4000 ? i * 4 : rnd(&seed)) % tables & ~3ull;
+			    at = (i < 2000 ? i * 4 : rnd(&seed)) % tables & ~3ull;
 
 			memcpy(copy + at, &value, at % 8 || rnd(&seed) % 2 ? 4 : 8);
 		}
@@ -233,7 +233,7 @@ static void test_changed(void)
 		if (accepted++ % 8 == 0)
 			build(copy, size);
 	}
-	EXPECT_MSG(accepted > 1000 && refused > 1000 && built > 100,
+	EXPECT_MSG(accepted > 500 && refused > 500 && built > 60,
 		   "%u accepted, %u refused, %u built", accepted, refused, built);
 	free(copy);
 	tap_case("what passes the check is harmless");
