@@ -2,16 +2,18 @@
 # SPDX-License-Identifier: MIT
 """Makes from abi.toml what C, assembler and the tools know of the ABI.
 
-    generate.py abi.toml header|names|dispatch OUT
+    generate.py abi.toml header|kernel|names|dispatch OUT
 
 header:   pv_abi.h, numbers and structures; its #defines serve assembler too
+kernel:   paravane-abi.h, the same for Linux
 names:    pv_names.h, tables number -> name for traces, statistics and errors
 dispatch: pv_dispatch.h, one row a hypercall; a missing handler is a link error
 """
+import re
 import sys
 import tomllib
 
-C_TYPES = {"u16": ("uint16_t", 2), "u32": ("uint32_t", 4), "u64": ("uint64_t", 8), "char": ("char", 1)}
+C_TYPES = {"u8": ("uint8_t", 1), "s8": ("int8_t", 1), "s32": ("int32_t", 4), "u16": ("uint16_t", 2), "u32": ("uint32_t", 4), "u64": ("uint64_t", 8), "char": ("char", 1)}
 ARG_TYPES = {"u64", "gpa", "vcpu", "vector", "ns", "reason"}
 
 
@@ -44,6 +46,10 @@ def check(abi):
         for errno in call["errors"]:
             if errno not in abi["errno"]:
                 fail(f"call {name}: {errno} is not in the errno set")
+        if call.get("batch") and len(call["args"]) > 3:
+            fail(f"call {name}: a batch entry has room for 3 arguments")
+        if call.get("feature", "areas") not in abi["features"]:
+            fail(f"call {name}: unknown feature {call['feature']}")
         for arg in call["args"]:
             if arg.partition(":")[2] not in ARG_TYPES:
                 fail(f"call {name}: argument {arg} has an unknown type")
@@ -75,6 +81,9 @@ def header(abi):
     out += defines("PV_MODE_", abi["modes"]) + [""]
     out += defines("PV_SHUTDOWN_", abi["shutdown"]) + [""]
     out += defines("PV_", abi["errno"]) + [""]
+    for prefix, table in (("AREA_", "areas"), ("FEATURE_BIT_", "features"), ("VIRQ_", "virqs"),
+                          ("STATE_", "states"), ("FLUSH_", "flush"), ("BATCH_FLAG_", "batch")):
+        out += defines("PV_" + prefix, abi[table]) + [""]
     for call in abi["call"]:
         out.append(f"#define PV_CALL_{call['name']} {call['nr']:#04x} /* {call['what']} */")
     out += [""] + defines("PV_CLASS_", abi["classes"]) + [f"#define PV_CLASS_COUNT {len(abi['classes'])}", ""]
@@ -95,6 +104,16 @@ def header(abi):
     return out + ["", "#endif"]
 
 
+def kernel(abi):
+    """The header for Linux: its types, and a prefix of its own, for PV_ and struct pv_ are taken there."""
+    text = "\n".join(header(abi))
+    for there, here in ((r"\bPV_", "PVN_"), (r"\bpv_", "pvn_"), (r"\bu?int(8|16|32|64)_t\b", None),
+                        ("__ASSEMBLER__", "__ASSEMBLY__"), ("<stddef.h>", "<linux/stddef.h>"),
+                        ("<stdint.h>", "<linux/types.h>")):
+        text = re.sub(there, here or (lambda m: ("__u" if m[0][0] == "u" else "__s") + m[1]), text)
+    return text.split("\n")
+
+
 def names(abi):
     def table(name, rows, size):
         return [f"static const char *const {name}[{size}] = {{"] + \
@@ -110,23 +129,29 @@ def names(abi):
                  abi["constants"]["CALL_MAX"])
     out += table("pv_kind_names", [(v, k) for k, v in abi["kinds"].items()], len(abi["kinds"]))
     out += table("pv_errno_names", [(v, k) for k, v in abi["errno"].items()], max(abi["errno"].values()) + 1)
+    out += table("pv_feature_names", [(v, k) for k, v in abi["features"].items()],
+                 max(abi["features"].values()) + 1)
     out += table("pv_mode_names", [(v, k.replace("_", "/")) for k, v in abi["modes"].items()], len(abi["modes"]))
     out += table("pv_shutdown_names", [(v, k.lower()) for k, v in abi["shutdown"].items()], len(abi["shutdown"]))
     return out + ["#endif"]
 
 
 def dispatch(abi):
-    out = ["/* HYPERCALL(number, handler, argument count) */"]
-    return out + [f"HYPERCALL({c['nr']:#04x}, hypercall_{c['name'].lower()}, {len(c['args'])})" for c in abi["call"]]
+    out = ["/* HYPERCALL(number, handler, argument count, units, batchable, feature bits needed) */"]
+    for c in abi["call"]:
+        feature = f"1u << PV_FEATURE_BIT_{c['feature'].upper()}" if "feature" in c else "0"
+        out.append(f"HYPERCALL({c['nr']:#04x}, hypercall_{c['name'].lower()}, {len(c['args'])}, "
+                   f"{c.get('units', 1)}, {str(c.get('batch', False)).lower()}, {feature})")
+    return out
 
 
 def main():
-    if len(sys.argv) != 4 or sys.argv[2] not in ("header", "names", "dispatch"):
+    if len(sys.argv) != 4 or sys.argv[2] not in ("header", "kernel", "names", "dispatch"):
         sys.exit(__doc__)
     with open(sys.argv[1], "rb") as f:
         abi = tomllib.load(f)
     check(abi)
-    lines = {"header": header, "names": names, "dispatch": dispatch}[sys.argv[2]](abi)
+    lines = {"header": header, "kernel": kernel, "names": names, "dispatch": dispatch}[sys.argv[2]](abi)
     text = "/* SPDX-License-Identifier: MIT */\n/* Generated from pv-abi/abi.toml; do not edit. */\n"
     with open(sys.argv[3], "w", encoding="ascii") as f:
         f.write(text + "\n".join(lines) + "\n")
