@@ -71,3 +71,31 @@ int guest_zero(const struct p2m *p2m, gpa_t gpa, size_t n)
 {
 	return copy(p2m, gpa, NULL, n, ZERO);
 }
+
+/* One bit of an aligned u64 that the guest changes at the same time. */
+static bool change_bit(const struct p2m *p2m, gpa_t gpa, unsigned bit, bool set)
+{
+	struct cpu *cpu = this_cpu();
+	hpa_t page = p2m_lookup(p2m, ALIGN_DOWN(gpa, PAGE_SIZE));
+	u64 *word, old;
+
+	if (!page || (gpa & 7))
+		return false;
+	word = (u64 *)((u8 *)window_map(cpu, COPY_SLOT, page) + (gpa & (PAGE_SIZE - 1)));
+	if (set)
+		old = __atomic_fetch_or(word, BIT(bit), __ATOMIC_SEQ_CST);
+	else
+		old = __atomic_fetch_and(word, ~BIT(bit), __ATOMIC_SEQ_CST);
+	window_unmap(cpu, COPY_SLOT);
+	return old & BIT(bit);
+}
+
+bool guest_set_bit(const struct p2m *p2m, gpa_t gpa, unsigned bit)
+{
+	return change_bit(p2m, gpa, bit, true);
+}
+
+bool guest_clear_bit(const struct p2m *p2m, gpa_t gpa, unsigned bit)
+{
+	return change_bit(p2m, gpa, bit, false);
+}

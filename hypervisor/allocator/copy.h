@@ -16,4 +16,10 @@ int guest_read(const struct p2m *p2m, gpa_t gpa, void *dst, size_t n);
 int guest_write(const struct p2m *p2m, gpa_t gpa, const void *src, size_t n);
 int guest_zero(const struct p2m *p2m, gpa_t gpa, size_t n);
 
+/*
+ * Atomically set or clear a bit of the aligned u64 at gpa; what it was before (false: no memory).
+ */
+bool guest_set_bit(const struct p2m *p2m, gpa_t gpa, unsigned bit);
+bool guest_clear_bit(const struct p2m *p2m, gpa_t gpa, unsigned bit);
+
 #endif

@@ -177,9 +177,8 @@ static int change_table(const struct change *change, u64 *table, unsigned level,
 
 int hap_map(struct hap *hap, gpa_t gpa, hpa_t hpa, u64 bytes, u32 rights)
 {
-	struct change change = {
-		.hap = hap, .hpa = rights ? hpa : 0, .gpa = gpa, .rights = rights
-	};
+	hpa_t target = rights ? hpa : 0;
+	struct change change = { .hap = hap, .hpa = target, .gpa = gpa, .rights = rights };
 	int error;
 
 	if ((gpa | change.hpa | bytes) & (PAGE_SIZE - 1) || rights & ~HAP_RWX)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The one interface to the hardware: vmx/ and svm/ each fill one struct backend. Everything else in
- * the hypervisor speaks of vCPUs, registers and events in shared words. The operations on a vCPU run
- * on the CPU that holds it (between load and unload), with interrupts off.
+ * the hypervisor speaks of vCPUs, registers and events in shared words. The operations on a vCPU
+ * run on the CPU that holds it (between load and unload), with interrupts off.
  */
 #ifndef DISPATCHER_BACKEND_H
 #define DISPATCHER_BACKEND_H
@@ -17,15 +17,17 @@ struct hap_format;
 
 /* Guest state that is not in vcpu->gpr. Segment bases and limits only where a handler needs one. */
 enum vreg {
-	VREG_RIP, VREG_RSP, VREG_RFLAGS, VREG_CR0, VREG_CR2, VREG_CR3, VREG_CR4, VREG_EFER, VREG_DR7,
+	VREG_RIP, VREG_RSP, VREG_RFLAGS,
+	VREG_CR0, VREG_CR2, VREG_CR3, VREG_CR4, VREG_EFER, VREG_DR7,
 	VREG_CPL, /* read only, 0..3 */
 	VREG_CODE_BYTES, /* read only: 2, 4 or 8 = 16, 32 or 64-bit code */
 	VREG_FS_BASE, VREG_GS_BASE, VREG_SYSENTER_CS, VREG_SYSENTER_ESP, VREG_SYSENTER_EIP,
 	VREG_DR6,
 };
 
+/* SDM vol. 3, "VM-Entry Controls for Event Injection". */
 enum event_type { EVENT_INTERRUPT = 0, EVENT_NMI = 2, EVENT_EXCEPTION = 3, EVENT_SOFT_INTERRUPT = 4,
-		  EVENT_PRIV_EXCEPTION = 5, EVENT_SOFT_EXCEPTION = 6 }; /* SDM "VM-Entry Controls for Event Injection" */
+		  EVENT_PRIV_EXCEPTION = 5, EVENT_SOFT_EXCEPTION = 6 };
 
 struct event {
 	bool valid;
@@ -43,7 +45,7 @@ struct backend {
 	const char *name; /* "vmx", "svm" */
 	const struct hap_format *hap;
 	u64 hw_features; /* PV_HW_* that this machine has; filled by detect */
-	bool switches_syscall_msrs; /* STAR LSTAR CSTAR SFMASK KERNEL_GS_BASE go with the world switch */
+	bool switches_syscall_msrs; /* STAR LSTAR CSTAR SFMASK KERNEL_GS_BASE: world switch */
 	bool switches_cr2;
 
 	/* Can this machine do it? 0, or -PV_EOPNOTSUPP with one line of why not. Boot CPU, once. */
@@ -70,11 +72,14 @@ struct backend {
 	/* Asks for an exit as soon as can_take() holds, or no longer. */
 	void (*set_window)(struct vcpu *v, enum event_line line, bool on);
 	/*
-	 * Hands a pending vector to the hardware, which delivers it without an exit when the guest can
-	 * take it: 1, or 0 where there is no such thing. -1 takes it back: 1 if it was delivered.
+	 * Hands a pending vector to the hardware, which delivers it without an exit when the guest
+	 * can take it: 1, or 0 where there is no such thing. -1 takes it back: 1 if it was
+	 * delivered.
 	 */
 	int (*virtual_irq)(struct vcpu *v, int vector);
-	/* An exit at this TSC value at the latest (~0: none); false: no such timer, use the APIC's. */
+	/*
+	 * An exit at this TSC value at the latest (~0: none); false: no such timer, use the APIC's.
+	 */
 	bool (*arm_preempt)(struct vcpu *v, u64 tsc);
 	/* Forgets cached translations of this vCPU on this CPU. */
 	void (*flush)(struct vcpu *v, enum flush_scope scope);

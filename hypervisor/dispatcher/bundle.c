@@ -22,7 +22,11 @@ static const char *domain_check(const struct pv_bundle_header *h, const struct p
 		return "a domain wants more vCPUs than there can be";
 	if (!d->memory_bytes || d->memory_bytes & (CHUNK_SIZE - 1))
 		return "a domain's memory is not a multiple of 2 MiB";
-	if (d->first_segment > h->segment_count || d->segment_count > h->segment_count - d->first_segment)
+	/* The one register of the boot context that we load ourselves: WRMSR would fault on it. */
+	if ((u64)((s64)(d->boot.kernel_gs_base << 16) >> 16) != d->boot.kernel_gs_base)
+		return "a domain's boot context has a kernel GS base that is no address";
+	if (d->first_segment > h->segment_count ||
+	    d->segment_count > h->segment_count - d->first_segment)
 		return "a domain's segments lie outside the table";
 	return NULL;
 }
@@ -49,8 +53,10 @@ static const char *header_check(const struct pv_bundle_header *h, u64 bytes)
 	if (!h->domain_count || h->domain_count > PV_BUNDLE_DOMAINS_MAX ||
 	    h->segment_count > PV_BUNDLE_SEGMENTS_MAX)
 		return "the bundle has too many domains or segments, or no domain";
-	if (!table_fits(h->domains_offset, h->domain_count, sizeof(struct pv_bundle_domain), h->size) ||
-	    !table_fits(h->segments_offset, h->segment_count, sizeof(struct pv_bundle_segment), h->size))
+	if (!table_fits(h->domains_offset, h->domain_count, sizeof(struct pv_bundle_domain),
+			h->size) ||
+	    !table_fits(h->segments_offset, h->segment_count, sizeof(struct pv_bundle_segment),
+			h->size))
 		return "the bundle's tables lie outside it";
 	if (crc32_update(0, h + 1, h->size - sizeof(*h)) != h->crc32)
 		return "the bundle's checksum does not match";

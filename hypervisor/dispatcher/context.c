@@ -15,8 +15,8 @@
 #include "machine/x86.h"
 
 /*
- * Who: the hardware with the world switch, or us here; the rows name the MSRs once for both. SPEC_CTRL
- * has no row because no guest can reach it: CPUID hides it and the MSR is denied.
+ * Who: the hardware with the world switch, or us here; the rows name the MSRs once for both.
+ * SPEC_CTRL has no row because no guest can reach it: CPUID hides it and the MSR is denied.
  */
 struct context_msr {
 	u32 msr;
@@ -36,7 +36,8 @@ static struct context_msr context_msrs[] = {
 
 /*
  * XSAVE area first, because it must be 64-byte aligned. Its size with x87, SSE and AVX is 832 bytes
- * (SDM vol. 1, "Managing State Using the XSAVE Feature Set"); guests are offered no more than those.
+ * (SDM vol. 1, "Managing State Using the XSAVE Feature Set"); guests are offered no more than
+ * those.
  */
 #define FPU_BYTES 1024u
 #define CONTEXT_XCR0 7ull
@@ -94,7 +95,10 @@ void context_destroy(struct vcpu *v)
 		__asm__ volatile("mov %%dr" #n ", %0" : "=r"(value)); \
 		return value; \
 	} \
-	static inline void write_dr##n(u64 value) { __asm__ volatile("mov %0, %%dr" #n : : "r"(value)); }
+	static inline void write_dr##n(u64 value) \
+	{ \
+		__asm__ volatile("mov %0, %%dr" #n : : "r"(value)); \
+	}
 DEBUG_REGISTER(0)
 DEBUG_REGISTER(1)
 DEBUG_REGISTER(2)
@@ -154,7 +158,9 @@ void context_save(struct vcpu *v)
 	c->dr6 = read_dr6();
 	if (!backend->switches_cr2)
 		c->cr2 = read_cr2();
-	/* XSETBV is intercepted, but QEMU's SVM lets it through: what the CPU holds is what counts. */
+	/*
+	 * XSETBV is intercepted, but QEMU's SVM lets it through: what the CPU holds is what counts.
+	 */
 	if (has_xsave)
 		v->xcr0 = xgetbv(0) & host_xcr0;
 	fpu_save(c);
@@ -174,6 +180,7 @@ void context_start(struct vcpu *v, const struct pv_vcpu_context *start)
 		if (context_msrs[i].msr == MSR_KERNEL_GS_BASE)
 			c->msr[i] = start->kernel_gs_base;
 	v->gpr[RDI] = start->rdi;
+	v->gpr[RSI] = start->rsi;
 	v->osxsave = start->cr4 & CR4_OSXSAVE;
 	backend->set_context(v, start);
 }
@@ -189,8 +196,8 @@ static bool is_canonical(u64 address)
  */
 int context_check(const struct pv_vcpu_context *c)
 {
-	const u64 addresses[] = { c->rip, c->rsp, c->gdt_base, c->idt_base, c->fs_base, c->gs_base,
-				  c->kernel_gs_base, c->tr_base };
+	const u64 addresses[] = { c->rip,     c->rsp,     c->gdt_base,       c->idt_base,
+				  c->fs_base, c->gs_base, c->kernel_gs_base, c->tr_base };
 	const u64 efer = EFER_LME | EFER_LMA, cr0 = CR0_PE | CR0_PG;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(addresses); i++)
@@ -208,7 +215,7 @@ int context_check(const struct pv_vcpu_context *c)
 		return -PV_EINVAL;
 	if (c->tr_limit > 0xfffff)
 		return -PV_EINVAL;
-	if (c->reserved0 | c->reserved1 | c->reserved2 | c->reserved3 | c->reserved4 | c->reserved5 |
+	if (c->reserved0 | c->reserved1 | c->reserved2 | c->reserved4 | c->reserved5 |
 	    c->reserved6 | c->reserved7 | c->reserved8)
 		return -PV_EINVAL;
 	return 0;

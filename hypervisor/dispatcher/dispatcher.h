@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The dispatcher's own interface: run loop, exit table, injection, scheduling. Handlers get a vCPU
- * and its exit and say how it goes on; only the dispatcher counts, traces, advances RIP and injects.
+ * and its exit and say how it goes on; only the dispatcher counts, traces, advances RIP and
+ * injects.
  */
 #ifndef DISPATCHER_DISPATCHER_H
 #define DISPATCHER_DISPATCHER_H
@@ -28,6 +29,8 @@ enum verdict hypercall_exit(struct vcpu *v, struct vmexit *exit);
 bool vcpu_prepare(struct cpu *cpu, struct vcpu *v);
 /* Sets ATTENTION_KICK if the scheduler is due. */
 void vcpu_poll(struct vcpu *v);
+/* Does what ATTENTION_FLUSH and ATTENTION_FLUSH_ALL ask for. */
+void vcpu_flush_pending(struct vcpu *v);
 
 /* inject.c */
 enum verdict fault(struct vcpu *v, unsigned vector); /* #UD, #GP(0) and the like; returns FAULT */
@@ -44,6 +47,12 @@ bool sched_claim(struct vcpu *v); /* stopped -> starting; false: it runs, or is 
 void sched_start(struct vcpu *v); /* a claimed vCPU becomes runnable */
 void sched_domain_gone(void); /* one domain fewer; with the last one sched_next() returns NULL */
 void sched_kick(struct vcpu *v); /* it has attention: wake it, or make it leave the guest */
+void sched_wake(struct vcpu *v); /* ends its BLOCK, or the next one */
+bool sched_may_stop(struct vcpu *v); /* false: it is the last one that runs. Then it must stop. */
+bool sched_is_running(const struct vcpu *v);
+/* No other vCPU of v's domain runs until sched_thaw(); false: one does, and nothing has changed. */
+bool sched_freeze_others(struct vcpu *v);
+void sched_thaw(struct domain *d);
 struct vcpu *sched_next(struct cpu *cpu); /* idles until there is one; NULL: the machine ends */
 void sched_put(struct cpu *cpu, struct vcpu *v); /* v leaves this CPU */
 /* Should v leave the CPU? Also wakes whoever is due, and arms the timer for v. */
@@ -56,7 +65,8 @@ void context_init(void); /* once, after the backend is chosen */
 void context_load(struct vcpu *v);
 void context_save(struct vcpu *v);
 void context_set_xcr0(struct vcpu *v, u64 value);
-void context_start(struct vcpu *v, const struct pv_vcpu_context *start); /* v is not loaded anywhere */
+void context_start(struct vcpu *v,
+		   const struct pv_vcpu_context *start); /* v is not loaded anywhere */
 int context_check(const struct pv_vcpu_context *c); /* -PV_EINVAL: not a 64-bit state we enter */
 
 /* report.c */

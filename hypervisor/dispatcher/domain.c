@@ -6,6 +6,7 @@
 #include "dispatcher/domain.h"
 #include "allocator/copy.h"
 #include "allocator/frames.h"
+#include "dispatcher/area.h"
 #include "dispatcher/dispatcher.h"
 #include "dispatcher/bundle.h"
 #include "interpreter/control.h"
@@ -17,7 +18,9 @@
 struct domain *domains[PV_BUNDLE_DOMAINS_MAX];
 u32 domain_count;
 
-/* Domains hold counters that must outlive them, so they are never freed: a frame run each, at boot. */
+/*
+ * Domains hold counters that must outlive them, so they are never freed: a frame run each, at boot.
+ */
 static struct domain domain_pool[PV_BUNDLE_DOMAINS_MAX];
 static spinlock_t report_lock;
 
@@ -98,6 +101,8 @@ static void vcpu_create(struct domain *d, u32 id, u64 cpu_mask)
 	for (unsigned i = 0; i < LAST_EXITS; i++)
 		v->last[i].code.exit = PV_EXIT_COUNT; /* none yet */
 	v->deadline = ~0ull;
+	v->area = v->batch = AREA_NONE;
+	v->state_since = rdtsc();
 	v->pat = PAT_RESET;
 	v->special = domain_has(d, PV_FEATURE_HYPERCALLS) ? 0 : SPECIAL_FORBIDDEN;
 	v->cpu_mask = cpu_mask & (BIT(cpu_count) - 1);
@@ -116,10 +121,12 @@ static void domain_create(struct domain *d, u32 id, const struct pv_bundle_heade
 	d->mode = from->mode;
 	d->memory_bytes = from->memory_bytes;
 	/* A fully virtualized domain sees a plain PC: no leaves, no hypercalls. */
-	d->features = d->mode == PV_MODE_PV_HAP ? PV_FEATURE_LEAVES | PV_FEATURE_HYPERCALLS : 0;
+	d->features = d->mode == PV_MODE_PV_HAP ? PV_FEATURES_PV : 0;
 	d->features = (d->features | from->features_on) & ~from->features_off;
 	memcpy(d->call_mask, from->call_mask, sizeof(d->call_mask));
 	d->vcpu_count = from->vcpus;
+	d->time_area = d->cpuid_area = AREA_NONE;
+	d->watchdog = ~0ull;
 	console_init(&d->console, id, d->name, from->console_limit);
 	cpuid_table_build(&d->cpuid, d);
 	memory_create(d);
@@ -132,7 +139,8 @@ static void domain_create(struct domain *d, u32 id, const struct pv_bundle_heade
 void domains_create(const void *bundle)
 {
 	const struct pv_bundle_header *header = bundle;
-	const struct pv_bundle_domain *from = (const void *)((const char *)bundle + header->domains_offset);
+	const struct pv_bundle_domain *from =
+		(const void *)((const char *)bundle + header->domains_offset);
 
 	for (u32 i = 0; i < header->domain_count; i++) {
 		domains[i] = &domain_pool[i];
@@ -167,8 +175,9 @@ void vm_shutdown(struct domain *d, u32 reason, u32 status)
 {
 	if (!end_begins(d))
 		return;
-	d->end = (struct pv_frame_domain_end){ .domain = d->id, .how = PV_END_SHUTDOWN, .reason = reason,
-					       .status = status };
+	d->end = (struct pv_frame_domain_end){
+		.domain = d->id, .how = PV_END_SHUTDOWN, .reason = reason, .status = status
+	};
 	all_vcpus_leave(d);
 }
 
@@ -178,7 +187,9 @@ void vm_kill(struct domain *d, struct vcpu *v, const char *format, ...)
 
 	if (!end_begins(d))
 		return;
-	d->end = (struct pv_frame_domain_end){ .domain = d->id, .how = PV_END_KILLED, .status = 255 };
+	d->end = (struct pv_frame_domain_end){ .domain = d->id,
+					       .how = PV_END_KILLED,
+					       .status = 255 };
 	va_start(args, format);
 	format_text_v(d->end.why, sizeof(d->end.why), format, args);
 	va_end(args);
@@ -199,7 +210,8 @@ static void memory_destroy(struct domain *d)
 	u32 chunks = (u32)(d->memory_bytes >> CHUNK_SHIFT);
 
 	for (u32 i = 0; i < chunks; i++)
-		chunk_free(p2m_lookup(&d->p2m, (gpa_t)i << CHUNK_SHIFT));
+		if (p2m_lookup(&d->p2m, (gpa_t)i << CHUNK_SHIFT))
+			chunk_free(p2m_lookup(&d->p2m, (gpa_t)i << CHUNK_SHIFT));
 	p2m_destroy(&d->p2m);
 	hap_destroy(&d->hap);
 }
@@ -207,6 +219,7 @@ static void memory_destroy(struct domain *d)
 void domain_ended(struct domain *d)
 {
 	console_flush(&d->console);
+	events_close_all(d);
 	for (u32 i = 0; i < d->vcpu_count; i++)
 		stats_send(d->vcpus[i], PV_STATS_END, 0);
 	if (this_cpu()->ring)

@@ -5,6 +5,7 @@
 
 #include "allocator/hap.h"
 #include "allocator/p2m.h"
+#include "dispatcher/event.h"
 #include "host/bundle.h"
 #include "host/frame.h"
 #include "interpreter/cpuid.h"
@@ -25,8 +26,14 @@ struct domain {
 	struct hap hap;
 	struct cpuid_table cpuid;
 	struct console console;
+	struct event_table events;
+	gpa_t time_area, cpuid_area; /* AREA_NONE = none */
+	u64 watchdog; /* TSC, ~0 = off */
+	spinlock_t memory_lock; /* p2m and hap after the start */
+	bool frozen; /* under sched_lock: none of its vCPUs is put on a CPU */
 	u32 vcpu_count;
 	struct vcpu *vcpus[PV_VCPUS_MAX];
+	u32 vcpus_stopping; /* of them: in VCPU_STOP */
 	u32 vcpus_live; /* started and not yet gone; under sched_lock */
 
 	spinlock_t end_lock;

@@ -13,7 +13,8 @@ static enum verdict exit_interrupt(struct vcpu *v, struct vmexit *exit)
 {
 	(void)exit;
 	irq_window();
-	vcpu_attend(v, ATTENTION_KICK); /* whatever it was: a timer that is due, or somebody's kick */
+	vcpu_attend(v,
+		    ATTENTION_KICK); /* whatever it was: a timer that is due, or somebody's kick */
 	return RESUME;
 }
 
@@ -78,8 +79,10 @@ static enum verdict exit_nested_fault(struct vcpu *v, struct vmexit *exit)
 	const struct exit_fault *f = &exit->fault;
 
 	vm_kill(v->domain, v, "nested fault: %s of guest-physical 0x%llx, which is %s",
-		f->is_fetch ? "fetch" : f->is_write ? "write" : "read", (unsigned long long)f->gpa,
-		f->was_mapped ? "protected" : "not memory");
+		f->is_fetch ? "fetch" :
+		f->is_write ? "write" :
+			      "read",
+		(unsigned long long)f->gpa, f->was_mapped ? "protected" : "not memory");
 	return KILL;
 }
 
@@ -107,8 +110,9 @@ static enum verdict exit_bad_state(struct vcpu *v, struct vmexit *exit)
 
 static enum verdict exit_unknown(struct vcpu *v, struct vmexit *exit)
 {
-	vm_kill(v->domain, v, "unknown exit: reason 0x%x (%s), qualification 0x%llx", exit->code.raw,
-		pv_exit_names[exit->code.exit], (unsigned long long)exit->qualification);
+	vm_kill(v->domain, v, "unknown exit: reason 0x%x (%s), qualification 0x%llx",
+		exit->code.raw, pv_exit_names[exit->code.exit],
+		(unsigned long long)exit->qualification);
 	return KILL;
 }
 
@@ -123,7 +127,7 @@ const exit_handler_t exit_table[PV_EXIT_COUNT] = {
 	[PV_EXIT_PORT_IN] = interpret_port_in,
 	[PV_EXIT_PORT_OUT] = interpret_port_out,
 	[PV_EXIT_HLT] = interpret_hlt,
-	[PV_EXIT_INVLPG] = exit_unknown, /* never asked for, but by the feature that tests this path */
+	[PV_EXIT_INVLPG] = exit_unknown, /* only with the feature that tests this path */
 	[PV_EXIT_INVD] = interpret_privileged,
 	[PV_EXIT_WBINVD] = interpret_privileged,
 	[PV_EXIT_XSETBV] = interpret_xsetbv,

@@ -39,7 +39,7 @@ void event_raise(struct vcpu *v, unsigned vector, bool has_error, u32 error)
 	struct event *e = &v->event;
 
 	if (e->valid && e->type == EVENT_EXCEPTION && e->vector == VEC_DF && vector != VEC_DB) {
-		vm_kill(v->domain, v, "triple fault: vector %u while a double fault is delivered", vector);
+		vm_kill(v->domain, v, "triple fault: vector %u during a double fault", vector);
 		return;
 	}
 	if (e->valid && e->type == EVENT_INTERRUPT)
@@ -89,7 +89,9 @@ static bool irq_is_only(const struct vcpu *v, int vector)
 	return count == 1 && (v->irr[vector / 64] & BIT(vector % 64));
 }
 
-/* It leaves the set of pending vectors before it is delivered: the next one of its kind is another. */
+/*
+ * It leaves the set of pending vectors before it is delivered: the next one of its kind is another.
+ */
 static void irq_withdraw(struct vcpu *v, int vector)
 {
 	__atomic_fetch_and(&v->irr[vector / 64], ~BIT(vector % 64), __ATOMIC_SEQ_CST);
@@ -118,7 +120,9 @@ static void inject(struct vcpu *v, const struct event *e)
 		trace_inject(v->ring, v, e->vector, e->error);
 }
 
-/* A vector can go in with this entry, or is left with the hardware, or a window exit will tell us. */
+/*
+ * A vector can go in with this entry, or is left with the hardware, or a window exit will tell us.
+ */
 static void irq_prepare(struct vcpu *v, bool entry_is_free)
 {
 	int vector;
@@ -139,7 +143,9 @@ static void irq_prepare(struct vcpu *v, bool entry_is_free)
 	}
 	if (entry_is_free && backend->can_take(v, LINE_INTERRUPT)) {
 		irq_withdraw(v, vector);
-		backend->inject(v, &(struct event){ .valid = true, .type = EVENT_INTERRUPT, .vector = (u8)vector });
+		backend->inject(v, &(struct event){ .valid = true,
+						    .type = EVENT_INTERRUPT,
+						    .vector = (u8)vector });
 		irq_delivered(v, vector);
 		vector = irq_highest(v);
 		if (vector < 0) {
@@ -172,7 +178,8 @@ void events_prepare(struct vcpu *v)
 		if (entry_is_free && backend->can_take(v, LINE_NMI)) {
 			vcpu_attended(v, ATTENTION_NMI);
 			want_window(v, LINE_NMI, false);
-			inject(v, &(struct event){ .valid = true, .type = EVENT_NMI, .vector = VEC_NMI });
+			inject(v, &(struct event){
+					  .valid = true, .type = EVENT_NMI, .vector = VEC_NMI });
 			entry_is_free = false;
 		} else {
 			want_window(v, LINE_NMI, true);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * From the loader's hand-over to the first guest, and from the last guest to power-off. Reads like a
- * table of contents: each step is one module's init, in the order in which they need each other.
+ * From the loader's hand-over to the first guest, and from the last guest to power-off. Reads like
+ * a table of contents: each step is one module's init, in the order in which they need each other.
  */
 #include "allocator/frames.h"
 #include "dispatcher/bundle.h"
@@ -80,8 +80,9 @@ static void hello(void)
 	strlcpy(h.backend, backend->name, sizeof(h.backend));
 	strlcpy(h.build, PV_BUILD, sizeof(h.build));
 	channel_send(PV_FRAME_HELLO, &h, sizeof(h));
-	log_line("Paravane %s: %s, %u CPUs, TSC %llu kHz, %llu KiB resident", PV_BUILD, h.backend, h.cpus,
-		 (unsigned long long)h.tsc_khz, (unsigned long long)h.resident_bytes / 1024);
+	log_line("Paravane %s: %s, %u CPUs, TSC %llu kHz, %llu KiB resident", PV_BUILD, h.backend,
+		 h.cpus, (unsigned long long)h.tsc_khz,
+		 (unsigned long long)h.resident_bytes / 1024);
 }
 
 static void machine_end(void)
@@ -91,7 +92,8 @@ static void machine_end(void)
 	for (u32 i = 0; i < domain_count; i++) {
 		const struct pv_frame_domain_end *end = &domains[i]->end;
 
-		failed += end->how == PV_END_KILLED || end->reason > PV_SHUTDOWN_REBOOT || end->status != 0;
+		failed += end->how == PV_END_KILLED || end->reason > PV_SHUTDOWN_REBOOT ||
+			  end->status != 0;
 	}
 	trace_flush();
 	log_machine_end(false, failed ? "a domain failed" : "all domains ended well");
@@ -120,9 +122,13 @@ void hypervisor_main(void)
 {
 	const struct pv_bundle_header *bundle;
 
-	/* While the boot page tables still show everything below 4 GiB: firmware tables lie anywhere. */
+	/*
+	 * While the boot page tables still show everything below 4 GiB: firmware tables lie
+	 * anywhere.
+	 */
 	acpi_init(boot_info.rsdp);
 	tsc_init();
+	rtc_init();
 	frames_init(&boot_info, paging_map_chunk);
 	paging_init();
 	bundle = bundle_open();
@@ -140,7 +146,8 @@ void hypervisor_main(void)
 	for (u32 i = 0; i < domain_count; i++)
 		if (sched_claim(domains[i]->vcpus[0])) {
 			if (cpus[0].ring)
-				trace_domain(cpus[0].ring, domains[i]->vcpus[0], TRACE_DOMAIN_START);
+				trace_domain(cpus[0].ring, domains[i]->vcpus[0],
+					     TRACE_DOMAIN_START);
 			sched_start(domains[i]->vcpus[0]);
 		}
 	cpu_main(&cpus[0]);

@@ -10,18 +10,33 @@ void vcpu_poll(struct vcpu *v)
 		vcpu_attend(v, ATTENTION_KICK);
 }
 
+void vcpu_flush_pending(struct vcpu *v)
+{
+	u32 why = v->attention;
+
+	if (!(why & (ATTENTION_FLUSH | ATTENTION_FLUSH_ALL)))
+		return;
+	/* The flush comes first: whoever waits for the bit to go may rely on it. */
+	backend->flush(v, why & ATTENTION_FLUSH_ALL ? FLUSH_PHYSICAL : FLUSH_LINEAR);
+	vcpu_attended(v, why & (ATTENTION_FLUSH | ATTENTION_FLUSH_ALL));
+}
+
 bool vcpu_prepare(struct cpu *cpu, struct vcpu *v)
 {
 	/* A loop of event deliveries comes by here each time and lets no timer through. */
 	vcpu_poll(v);
-	/* Cleared first: a kick that comes later is seen in the next round, or makes the entry exit. */
+	/*
+	 * Cleared first: a kick that comes later is seen in the next round, or makes the entry
+	 * exit.
+	 */
 	if (v->attention & ATTENTION_KICK) {
 		vcpu_attended(v, ATTENTION_KICK);
 		if (sched_should_leave(cpu, v))
 			return false;
 	}
-	if (v->attention & (ATTENTION_DYING | ATTENTION_BLOCK | ATTENTION_YIELD))
+	if (v->attention & (ATTENTION_DYING | ATTENTION_BLOCK | ATTENTION_YIELD | ATTENTION_STOP))
 		return false;
+	vcpu_flush_pending(v);
 	if (v->attention)
 		events_prepare(v);
 	return true;

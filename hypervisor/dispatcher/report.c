@@ -14,8 +14,9 @@ typedef unsigned long long ull;
 
 void report_vcpu(struct vcpu *v)
 {
-	log_line("  rip    [<%016llx> d%u]  rflags %08llx  cpl %llu", (ull)backend->read(v, VREG_RIP),
-		 v->domain->id, (ull)backend->read(v, VREG_RFLAGS), (ull)backend->read(v, VREG_CPL));
+	log_line("  rip    [<%016llx> d%u]  rflags %08llx  cpl %llu",
+		 (ull)backend->read(v, VREG_RIP), v->domain->id, (ull)backend->read(v, VREG_RFLAGS),
+		 (ull)backend->read(v, VREG_CPL));
 	for (unsigned i = 0; i < 16; i += 2)
 		log_line("  %-6s %016llx  %-6s %016llx", gpr_names[i],
 			 (ull)(i == RSP ? backend->read(v, VREG_RSP) : v->gpr[i]), gpr_names[i + 1],
@@ -30,6 +31,7 @@ void report_vcpu(struct vcpu *v)
 		if (last->code.exit == PV_EXIT_COUNT)
 			continue; /* it has not had so many */
 		log_line("  exit %-3d %-16s raw 0x%-4x [<%016llx> d%u]", (int)n - LAST_EXITS,
-			 pv_exit_names[last->code.exit], last->code.raw, (ull)last->rip, v->domain->id);
+			 pv_exit_names[last->code.exit], last->code.raw, (ull)last->rip,
+			 v->domain->id);
 	}
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The run loop: enter the guest, take the exit, count it once, trace it once, let one handler act,
- * move RIP. This is the whole way of an exit in shared code; docs/design.md draws it. The text exists
- * once and is compiled once for each backend (vmx/exit.c, svm/exit.c), so that the world switch and
- * the RIP advance are inlined: calling them through a table cost a third of a null exit. Interrupts
- * stay off throughout: what arrives meanwhile makes the next entry exit at once.
+ * move RIP. This is the whole way of an exit in shared code; docs/design.md draws it. The text
+ * exists once and is compiled once for each backend (vmx/exit.c, svm/exit.c), so that the world
+ * switch and the RIP advance are inlined: calling them through a table cost a third of a null exit.
+ * Interrupts stay off throughout: what arrives meanwhile makes the next entry exit at once.
  */
 #ifndef DISPATCHER_RUN_H
 #define DISPATCHER_RUN_H
@@ -59,15 +59,18 @@ ALWAYS_INLINE enum verdict dispatch(struct vcpu *v, struct vmexit *exit, advance
 	counter->ticks += spent;
 	if (spent > counter->max_ticks)
 		counter->max_ticks = spent;
-	/* Every 16 exits a look at the clock: a guest that does nothing but exit has a slice too. */
+	/*
+	 * Every 16 exits a look at the clock: a guest that does nothing but exit has a slice too.
+	 */
 	if (unlikely(!v->last_next))
 		vcpu_poll(v);
 	return verdict;
 }
 
 /*
- * Runs v on this CPU until something else should have the CPU. A shadow that is over is cleared only
- * here, where an injection would see it: without one it ends by itself at the next instruction.
+ * Runs v on this CPU until something else should have the CPU. A shadow that is over is cleared
+ * only here, where an injection would see it: without one it ends by itself at the next
+ * instruction.
  */
 ALWAYS_INLINE void vcpu_loop(struct cpu *cpu, struct vcpu *v, enter_t enter, advance_t advance,
 			     shadow_over_t shadow_over)

@@ -5,7 +5,9 @@
  * nothing: its CPU takes another or halts. sched_lock guards states, the queue and idle_cpus; no
  * wake-up is lost because attention is set before the lock is taken, and read under it.
  */
+#include "dispatcher/area.h"
 #include "dispatcher/dispatcher.h"
+#include "dispatcher/event.h"
 #include "machine/cpu.h"
 #include "machine/machine.h"
 #include "trace/trace.h"
@@ -38,10 +40,20 @@ static void kick_idle_for(const struct vcpu *v)
 	apic_send_kick(&cpus[__builtin_ctzll(idle)]);
 }
 
+/* The time since the last change belongs to the state that ends. */
+static void account(struct vcpu *v, u32 state)
+{
+	u64 now = rdtsc();
+
+	v->state_tsc[v->public_state] += now - v->state_since;
+	v->state_since = now;
+	v->public_state = state;
+}
+
 static void enqueue(struct vcpu *v)
 {
+	account(v, PV_STATE_RUNNABLE);
 	v->state = VCPU_RUNNABLE;
-	v->deadline = NEVER;
 	v->next_runnable = NULL;
 	if (queue_tail)
 		queue_tail->next_runnable = v;
@@ -51,21 +63,12 @@ static void enqueue(struct vcpu *v)
 	kick_idle_for(v);
 }
 
-static void wake(struct vcpu *v)
-{
-	struct trace_ring *ring = this_cpu()->ring;
-
-	if (ring)
-		trace_sched(ring, v, TRACE_SCHED_WAKE);
-	enqueue(v);
-}
-
 static struct vcpu *dequeue(struct cpu *cpu)
 {
 	struct vcpu *previous = NULL;
 
 	for (struct vcpu *v = queue_head; v; previous = v, v = v->next_runnable) {
-		if (!may_run(v, cpu))
+		if (!may_run(v, cpu) || v->domain->frozen)
 			continue;
 		if (previous)
 			previous->next_runnable = v->next_runnable;
@@ -78,6 +81,44 @@ static struct vcpu *dequeue(struct cpu *cpu)
 	return NULL;
 }
 
+/*
+ * Does anything that ends a block hold? HLT ends by an event alone, BLOCK also by time and by KICK.
+ */
+static bool must_wake(const struct vcpu *v, u64 now)
+{
+	if (v->attention & (v->wake_mask | ATTENTION_DYING))
+		return true;
+	return v->is_kickable && (v->wake_sticky || v->deadline <= now);
+}
+
+static void wake(struct vcpu *v)
+{
+	struct trace_ring *ring = this_cpu()->ring;
+
+	if (ring)
+		trace_sched(ring, v, TRACE_SCHED_WAKE);
+	v->wake_sticky = false;
+	enqueue(v);
+}
+
+/* A timer that has run out: again after its period, and an event to whoever wants to know. */
+static void fire(struct vcpu *v, u64 now)
+{
+	bool wakes = v->state == VCPU_BLOCKED && v->is_kickable;
+
+	v->deadline = v->period ? v->deadline + v->period : NEVER;
+	if (v->deadline <= now)
+		v->deadline =
+			now + v->period; /* it did not run for longer than a period: no burst */
+	area_write_deadline(v);
+	event_virq(v, PV_VIRQ_TIMER);
+	/* On its way into a BLOCK whose deadline this was: it must not sleep through it. */
+	if ((v->attention & ATTENTION_BLOCK) && v->is_kickable)
+		v->wake_sticky = true;
+	if (wakes || (v->state == VCPU_BLOCKED && must_wake(v, now)))
+		wake(v);
+}
+
 static bool somebody_waits(const struct cpu *cpu)
 {
 	for (const struct vcpu *v = queue_head; v; v = v->next_runnable)
@@ -87,23 +128,29 @@ static bool somebody_waits(const struct cpu *cpu)
 }
 
 /*
- * Wakes the blocked vCPUs of this CPU whose time has come; returns the next deadline among the
- * rest. Every CPU watches those that blocked on it, so one timer a CPU is enough.
+ * Timers of the vCPUs whose home is this CPU (it holds them or held them last): those that are due
+ * fire, and one that is blocked until then wakes. Returns the next deadline, so one hardware timer
+ * a CPU is enough. A domain whose watchdog has run out is handed back: ending it needs the lock
+ * free.
  */
-static u64 wake_due(const struct cpu *cpu, u64 now)
+static u64 fire_due(const struct cpu *cpu, u64 now, struct domain **barking)
 {
 	u64 next = NEVER;
 
 	for (u32 d = 0; d < domain_count; d++) {
+		if (domains[d]->ended)
+			continue;
+		if (domains[d]->watchdog <= now)
+			*barking = domains[d];
+		next = min(next, domains[d]->watchdog);
 		for (u32 i = 0; i < domains[d]->vcpu_count; i++) {
 			struct vcpu *v = domains[d]->vcpus[i];
 
-			if (v->state != VCPU_BLOCKED || v->cpu != cpu)
+			if (v->cpu != cpu || v->state == VCPU_STOPPED)
 				continue;
 			if (v->deadline <= now)
-				wake(v);
-			else
-				next = min(next, v->deadline);
+				fire(v, now);
+			next = min(next, v->deadline);
 		}
 	}
 	return next;
@@ -161,7 +208,7 @@ void sched_kick(struct vcpu *v)
 	struct cpu *running = NULL;
 
 	spin_lock(&sched_lock);
-	if (v->state == VCPU_BLOCKED && (v->attention & (v->wake_mask | ATTENTION_DYING)))
+	if (v->state == VCPU_BLOCKED && must_wake(v, rdtsc()))
 		wake(v);
 	else if (v->state == VCPU_RUNNING && v->cpu != this_cpu())
 		running = v->cpu;
@@ -170,9 +217,56 @@ void sched_kick(struct vcpu *v)
 		apic_send_kick(running);
 }
 
+void sched_wake(struct vcpu *v)
+{
+	v->wake_sticky = true;
+	sched_kick(v);
+}
+
+bool sched_may_stop(struct vcpu *v)
+{
+	struct domain *d = v->domain;
+	bool may;
+
+	spin_lock(&sched_lock);
+	may = d->vcpus_live - d->vcpus_stopping > 1;
+	d->vcpus_stopping += may;
+	spin_unlock(&sched_lock);
+	return may;
+}
+
+bool sched_freeze_others(struct vcpu *v)
+{
+	struct domain *d = v->domain;
+	bool quiet = true;
+
+	spin_lock(&sched_lock);
+	for (u32 i = 0; i < d->vcpu_count; i++)
+		quiet &= d->vcpus[i] == v || d->vcpus[i]->state != VCPU_RUNNING;
+	d->frozen = quiet;
+	spin_unlock(&sched_lock);
+	return quiet;
+}
+
+void sched_thaw(struct domain *d)
+{
+	spin_lock(&sched_lock);
+	d->frozen = false;
+	for (u32 i = 0; i < cpu_count; i++)
+		if (idle_cpus & BIT(i))
+			apic_send_kick(&cpus[i]);
+	spin_unlock(&sched_lock);
+}
+
+bool sched_is_running(const struct vcpu *v)
+{
+	return __atomic_load_n(&v->state, __ATOMIC_SEQ_CST) == VCPU_RUNNING;
+}
+
 /*
  * The preemption timer counts only while the guest runs, and no timer is seen by a guest that ties
- * the CPU up in event deliveries: for these the run loop compares the clock with `due` now and then.
+ * the CPU up in event deliveries: for these the run loop compares the clock with `due` now and
+ * then.
  */
 static void timer_arm(struct cpu *cpu, struct vcpu *v, u64 tsc)
 {
@@ -183,6 +277,14 @@ static void timer_arm(struct cpu *cpu, struct vcpu *v, u64 tsc)
 		apic_timer_arm(tsc);
 }
 
+static void bark(struct domain *d)
+{
+	if (!d)
+		return;
+	d->watchdog = NEVER;
+	vm_kill(d, NULL, "its watchdog ran out");
+}
+
 /*
  * A CPU with nothing else to do runs one vCPU without any timer at all: no slice, no exit. With
  * company there is always an end to the slice, which also bounds how long a guest that spins with
@@ -190,11 +292,12 @@ static void timer_arm(struct cpu *cpu, struct vcpu *v, u64 tsc)
  */
 bool sched_should_leave(struct cpu *cpu, struct vcpu *v)
 {
+	struct domain *barking = NULL;
 	u64 now = rdtsc(), next;
 	bool leave = false;
 
 	spin_lock(&sched_lock);
-	next = wake_due(cpu, now);
+	next = fire_due(cpu, now, &barking);
 	if (now >= cpu->slice_end) {
 		leave = somebody_waits(cpu);
 		cpu->slice_end = now + slice_tsc;
@@ -202,6 +305,8 @@ bool sched_should_leave(struct cpu *cpu, struct vcpu *v)
 	if (has_company(cpu, v))
 		next = min(next, cpu->slice_end);
 	spin_unlock(&sched_lock);
+	bark(barking);
+	area_write_state(v);
 	timer_arm(cpu, v, next);
 	return leave;
 }
@@ -238,22 +343,27 @@ static void take_state(struct cpu *cpu, struct vcpu *v)
 struct vcpu *sched_next(struct cpu *cpu)
 {
 	for (;;) {
+		struct domain *barking = NULL;
 		struct vcpu *v;
 		u64 now = rdtsc(), next;
 
 		spin_lock(&sched_lock);
 		cpu->kicked = false;
-		next = wake_due(cpu, now);
+		next = fire_due(cpu, now, &barking);
 		v = dequeue(cpu);
 		if (v) {
+			account(v, PV_STATE_RUNNING);
 			v->state = VCPU_RUNNING;
 			idle_cpus &= ~BIT(cpu->index);
 			/* The kick that woke this CPU may have been for another one than v. */
-			for (const struct vcpu *other = queue_head; other; other = other->next_runnable)
+			for (const struct vcpu *other = queue_head; other;
+			     other = other->next_runnable)
 				kick_idle_for(other);
 			cpu->slice_end = now + slice_tsc;
 			spin_unlock(&sched_lock);
+			bark(barking);
 			take_state(cpu, v);
+			area_write_preempted(v, false);
 			return v;
 		}
 		if (started && !live_domains) {
@@ -263,6 +373,7 @@ struct vcpu *sched_next(struct cpu *cpu)
 		}
 		idle_cpus |= BIT(cpu->index);
 		spin_unlock(&sched_lock);
+		bark(barking);
 		timer_arm(cpu, NULL, next);
 		if (!cpu->kicked)
 			idle_wait();
@@ -270,7 +381,10 @@ struct vcpu *sched_next(struct cpu *cpu)
 	}
 }
 
-/* Halted for good: interrupts are off, no deadline, and no vCPU of the domain is left to send an NMI. */
+/*
+ * Halted for good: interrupts are off, no deadline, and no vCPU of the domain is left to send an
+ * NMI.
+ */
 static bool is_stuck(const struct vcpu *v)
 {
 	for (u32 i = 0; i < v->domain->vcpu_count; i++) {
@@ -278,7 +392,8 @@ static bool is_stuck(const struct vcpu *v)
 
 		if (other->state == VCPU_STOPPED)
 			continue;
-		if (other->state != VCPU_BLOCKED || (other->wake_mask & ATTENTION_IRQ) || other->deadline != NEVER)
+		if (other->state != VCPU_BLOCKED || (other->wake_mask & ATTENTION_IRQ) ||
+		    other->deadline != NEVER)
 			return false;
 	}
 	return true;
@@ -289,27 +404,40 @@ void sched_put(struct cpu *cpu, struct vcpu *v)
 	bool stuck = false, gone = false, last = false;
 	u32 why;
 
-	/* Another CPU may take it the moment it is runnable: its state must be in memory by then. */
-	if (v->cpu_mask != BIT(cpu->index) || (v->attention & ATTENTION_DYING))
+	/*
+	 * Another CPU may take it the moment it is runnable: its state must be in memory by then.
+	 */
+	if (v->cpu_mask != BIT(cpu->index) || (v->attention & (ATTENTION_DYING | ATTENTION_STOP)))
 		give_up_state(cpu);
 	if (cpu->ring)
-		trace_sched(cpu->ring, v, v->attention & ATTENTION_BLOCK ? TRACE_SCHED_BLOCK : TRACE_SCHED_OUT);
+		trace_sched(cpu->ring, v,
+			    v->attention & ATTENTION_BLOCK ? TRACE_SCHED_BLOCK : TRACE_SCHED_OUT);
+	if (!(v->attention & (ATTENTION_BLOCK | ATTENTION_STOP | ATTENTION_DYING)))
+		area_write_preempted(v, true);
 	spin_lock(&sched_lock);
 	why = v->attention;
-	vcpu_attended(v, ATTENTION_BLOCK | ATTENTION_YIELD);
-	if (why & ATTENTION_DYING) {
+	vcpu_attended(v, ATTENTION_BLOCK | ATTENTION_YIELD | ATTENTION_STOP);
+	if (why & (ATTENTION_DYING | ATTENTION_STOP)) {
+		account(v, PV_STATE_STOPPED);
 		v->state = VCPU_STOPPED;
-		gone = true;
+		v->deadline = NEVER;
+		if (why & ATTENTION_STOP)
+			v->domain->vcpus_stopping--;
+		gone = why & ATTENTION_DYING;
 		last = --v->domain->vcpus_live == 0;
-	} else if ((why & ATTENTION_BLOCK) && !(why & v->wake_mask) && v->deadline > rdtsc()) {
+	} else if ((why & ATTENTION_BLOCK) && !must_wake(v, rdtsc())) {
+		account(v, PV_STATE_BLOCKED);
 		v->state = VCPU_BLOCKED;
 		stuck = is_stuck(v);
 	} else {
+		if (why & ATTENTION_BLOCK)
+			v->wake_sticky = false;
 		enqueue(v);
 	}
 	spin_unlock(&sched_lock);
 	if (stuck)
 		vm_kill(v->domain, NULL, "halted with interrupts off: nothing can wake it");
+	/* A vCPU that stopped by itself before the end began was not the last. */
 	if (gone && last)
 		domain_ended(v->domain);
 }

@@ -22,6 +22,11 @@ enum vcpu_state { VCPU_STOPPED, VCPU_STARTING, VCPU_RUNNABLE, VCPU_RUNNING, VCPU
 #define ATTENTION_YIELD BIT(4)
 #define ATTENTION_DYING BIT(5) /* its domain ends */
 #define ATTENTION_KICK BIT(6) /* a timer or another CPU: ask the scheduler */
+#define ATTENTION_FLUSH BIT(7) /* forget cached translations first */
+#define ATTENTION_FLUSH_ALL BIT(9) /* and those of guest-physical addresses */
+#define ATTENTION_STOP BIT(8) /* VCPU_STOP */
+
+#define VIRQS 3u /* PV_VIRQ_* */
 
 /* Why a hypercall does not take the shortest way. */
 #define SPECIAL_TRACED 1u
@@ -40,8 +45,9 @@ struct last_exit {
 
 struct vcpu {
 	u64 gpr[16]; /* [RSP] is not used: the hardware keeps it */
-	u64 host_rsp; /* the CPU's stack while the guest runs; with the next one at fixed offsets: entry.S */
-	void (*entry)(void); /* the backend's world switch: VMX launches a VMCS once, then resumes it */
+	u64 host_rsp; /* the CPU's stack while the guest runs; at a fixed offset, like entry */
+	void (*entry)(
+		void); /* the backend's world switch: VMX launches a VMCS once, then resumes it */
 	u8 special; /* SPECIAL_*: hypercalls take the longer way */
 	bool osxsave; /* CR4.OSXSAVE, which CPUID shows */
 	void *hw; /* struct vmx_vcpu or svm_vcpu */
@@ -62,9 +68,18 @@ struct vcpu {
 	struct vcpu *next_runnable;
 	struct cpu *cpu; /* holds its state, or held it last */
 	u64 cpu_mask;
-	u64 deadline; /* TSC that ends a block, ~0 = none */
+	u64 deadline; /* TSC at which its timer fires and a block ends, ~0 = none */
+	u64 period; /* TSC ticks to the next deadline, 0 = none */
+	bool is_kickable; /* blocked by BLOCK, not by HLT */
+	bool wake_sticky; /* KICK: ends a block, or the next one */
 	u32 wake_mask; /* ATTENTION_* that end a block */
 	struct asid asid;
+
+	gpa_t area, batch; /* registered pages, AREA_NONE = none */
+	u8 upcall_vector; /* 0 = none */
+	u8 virq_port[VIRQS]; /* port bound to each virq, 0 = none */
+	u32 public_state; /* PV_STATE_* */
+	u64 state_since, state_tsc[4]; /* TSC: since when, and how long in each */
 
 	u64 pat; /* virtual: never reaches hardware */
 	u8 cr8;
@@ -74,6 +89,7 @@ struct vcpu {
 	struct last_exit last[LAST_EXITS];
 	struct counter exits[PV_EXIT_COUNT];
 	struct counter calls[HYPERCALL_ROWS];
+	u64 members[HYPERCALL_ROWS]; /* in batches */
 	u64 events[PV_EVENT_COUNT];
 };
 _Static_assert(sizeof(struct vcpu) <= PAGE_SIZE, "a vCPU is one frame");

@@ -9,16 +9,19 @@
 
 static const struct {
 	hypercall_t call;
-	u8 number, args;
+	u8 number, args, units;
+	bool is_batchable;
+	u32 feature; /* bits that must be in force */
 } rows[HYPERCALL_ROWS] = {
-#define HYPERCALL(nr, handler, count) [ROW_##handler] = { handler, nr, count },
+#define HYPERCALL(nr, handler, count, units, batch, feature) \
+	[ROW_##handler] = { handler, nr, count, units, batch, feature },
 #include "pv_dispatch.h"
 #undef HYPERCALL
 };
 
 /* number -> row + 1, 0 = no such call */
 static const u8 row_of[PV_CALL_MAX] = {
-#define HYPERCALL(nr, handler, count) [nr] = ROW_##handler + 1,
+#define HYPERCALL(nr, handler, count, units, batch, feature) [nr] = ROW_##handler + 1,
 #include "pv_dispatch.h"
 #undef HYPERCALL
 };
@@ -53,22 +56,48 @@ static bool unused_are_zero(const struct vcpu *v, unsigned args)
 	return rest == 0;
 }
 
-static __attribute__((noinline)) enum verdict call(struct vcpu *v, unsigned row)
+/* What is the same for all calls: the domain's list and features, and the unused registers. */
+static inline s64 checked_call(struct vcpu *v, unsigned row)
 {
 	unsigned number = rows[row].number;
 	s64 result;
 
-	v->counter = &v->calls[row];
 	if (!(v->domain->call_mask[number / 64] & BIT(number % 64)))
 		result = -PV_EPERM;
+	else if (rows[row].feature & ~v->domain->features)
+		result = -PV_EOPNOTSUPP;
 	else if (!unused_are_zero(v, rows[row].args))
 		result = -PV_EINVAL;
 	else
 		result = rows[row].call(v);
 	if (unlikely(result < 0))
 		v->events[PV_EVENT_CALL_REFUSED]++;
-	v->gpr[RAX] = (u64)result;
+	return result;
+}
+
+static __attribute__((noinline)) enum verdict call(struct vcpu *v, unsigned row)
+{
+	v->counter = &v->calls[row];
+	v->gpr[RAX] = (u64)checked_call(v, row);
 	return ADVANCE;
+}
+
+s64 hypercall_member(struct vcpu *v, unsigned number)
+{
+	unsigned row;
+
+	if (number >= PV_CALL_MAX || !row_of[number])
+		return -(s64)PV_ENOSYS;
+	row = row_of[number] - 1u;
+	if (!rows[row].is_batchable)
+		return -PV_EINVAL;
+	v->members[row]++;
+	return checked_call(v, row);
+}
+
+unsigned hypercall_units(unsigned number)
+{
+	return number < PV_CALL_MAX && row_of[number] ? rows[row_of[number] - 1u].units : 1;
 }
 
 /* The number's own routine, or -ENOSYS. */

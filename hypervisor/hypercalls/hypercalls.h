@@ -15,15 +15,19 @@ struct vcpu;
 typedef s64 (*hypercall_t)(struct vcpu *v);
 
 enum hypercall_row {
-#define HYPERCALL(nr, handler, args) ROW_##handler,
+#define HYPERCALL(nr, handler, args, units, batch, feature) ROW_##handler,
 #include "pv_dispatch.h"
 #undef HYPERCALL
 	HYPERCALL_ROWS,
 };
 
-#define HYPERCALL(nr, handler, args) s64 handler(struct vcpu *v);
+#define HYPERCALL(nr, handler, args, units, batch, feature) s64 handler(struct vcpu *v);
 #include "pv_dispatch.h"
 #undef HYPERCALL
+
+/* One member of a batch ring, arguments in place as for a call. */
+s64 hypercall_member(struct vcpu *v, unsigned number);
+unsigned hypercall_units(unsigned number);
 
 /* Number of the call in a row of vcpu->calls. */
 unsigned hypercall_number(unsigned row);

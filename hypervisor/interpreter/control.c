@@ -79,14 +79,15 @@ bool cr0_write(struct vcpu *v, u64 value)
 		return false;
 	value |= CR0_ET;
 	if ((value & ~old) & CR0_PG) {
-		if ((efer & EFER_LME) &&
-		    (!(backend->read(v, VREG_CR4) & CR4_PAE) || backend->read(v, VREG_CODE_BYTES) == 8))
+		if ((efer & EFER_LME) && (!(backend->read(v, VREG_CR4) & CR4_PAE) ||
+					  backend->read(v, VREG_CODE_BYTES) == 8))
 			return false;
 		if (efer & EFER_LME)
 			backend->write(v, VREG_EFER, efer | EFER_LMA);
 	}
 	if ((old & ~value) & CR0_PG) {
-		if (backend->read(v, VREG_CODE_BYTES) == 8 || (backend->read(v, VREG_CR4) & CR4_PCIDE))
+		if (backend->read(v, VREG_CODE_BYTES) == 8 ||
+		    (backend->read(v, VREG_CR4) & CR4_PCIDE))
 			return false;
 		backend->write(v, VREG_EFER, efer & ~EFER_LMA);
 	}
@@ -248,20 +249,25 @@ enum verdict interpret_cr_read(struct vcpu *v, struct vmexit *exit)
 		value = v->cr8;
 		break;
 	default:
-		vm_kill(v->domain, v, "MOV from CR%u exited, though nothing asks for it", exit->cr.cr);
+		vm_kill(v->domain, v, "MOV from CR%u exited, unasked for", exit->cr.cr);
 		return KILL;
 	}
 	gpr_write(v, exit->cr.gpr, 8, value);
 	return ADVANCE;
 }
 
-/* XCR0: x87 always, AVX only with SSE, nothing that guests are not offered (SDM vol. 1, "XSETBV"). */
+/*
+ * XCR0: x87 always, AVX only with SSE, nothing that guests are not offered (SDM vol. 1, "XSETBV").
+ */
 enum verdict interpret_xsetbv(struct vcpu *v, struct vmexit *exit)
 {
 	u64 value = (v->gpr[RDX] << 32) | (u32)v->gpr[RAX];
 
 	(void)exit;
-	/* The privilege check comes before the exit on VMX and after it on SVM: check it here for both. */
+	/*
+	 * The privilege check comes before the exit on VMX and after it on SVM: check it here for
+	 * both.
+	 */
 	if (backend->read(v, VREG_CPL) != 0 || (u32)v->gpr[RCX] != 0)
 		return fault(v, VEC_GP);
 	if (!(value & 1) || (value & ~cpuid_xcr0_bits()) || ((value & 4) && !(value & 2)))

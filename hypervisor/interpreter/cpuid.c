@@ -22,21 +22,21 @@ struct cpuid_filter {
 };
 
 static const struct cpuid_filter filters[] = {
-	{ 0x0, 0, 0, { ALL, ALL, ALL, ALL }, "vendor; the highest leaf is cut to what is in this table" },
+	{ 0x0, 0, 0, { ALL, ALL, ALL, ALL }, "vendor; the highest leaf is one of this table" },
 	{ 0x1, 0, CPUID_LEAF_1, { ALL, 0x0000ff00, 0x76da3203, 0x078ba97f },
-	  "hidden: MONITOR, VMX, SMX, EIST, x2APIC, TSC deadline, debug store, perfmon (bound to hardware "
+	  "hidden: MONITOR, VMX, SMX, EIST, x2APIC, TSC deadline, debug store, perfmon (hardware "
 	  "that is not virtualized), MCE, MCA, MTRR, APIC (guests have none), thermal" },
 	{ 0x2, 0, 0, { ALL, ALL, ALL, ALL }, "cache descriptors" },
 	{ 0x4, 4, 0, { 0x3fff, ALL, ALL, ALL }, "cache geometry, without sharing by cores" },
 	{ 0x7, 1, 0, { 0, 0x219c07a9, 0x00400004, 0 },
-	  "passes FSGSBASE BMI AVX2 SMEP ERMS INVPCID RDSEED ADX SMAP CLFLUSHOPT CLWB SHA UMIP RDPID; hidden: "
-	  "TSX, MPX, AVX-512, TSC_ADJUST, PKU, and all that needs an MSR we do not switch" },
+	  "passes FSGSBASE BMI AVX2 SMEP ERMS INVPCID RDSEED ADX SMAP CLFLUSHOPT CLWB SHA UMIP "
+	  "RDPID; hidden: TSX, MPX, AVX-512, PKU, and all that needs an MSR we do not switch" },
 	{ 0xb, 2, CPUID_LEAF_B, { 0, 0, 0, 0 }, "topology: a flat line of single-thread cores" },
-	{ 0xd, 3, CPUID_LEAF_D, { 7, ALL, ALL, 0 }, "x87, SSE, AVX state; no XSAVES, no supervisor state" },
+	{ 0xd, 3, CPUID_LEAF_D, { 7, ALL, ALL, 0 }, "x87, SSE, AVX state; no XSAVES" },
 	{ 0x15, 0, 0, { ALL, ALL, ALL, 0 }, "TSC and crystal clock" },
-	{ 0x80000000, 0, 0, { ALL, ALL, ALL, ALL }, "the highest leaf is cut to what is in this table" },
+	{ 0x80000000, 0, 0, { ALL, ALL, ALL, ALL }, "the highest leaf is one of this table" },
 	{ 0x80000001, 0, 0, { ALL, 0, 0x00000161, 0x2c100800 | 0x0183a17f },
-	  "passes LAHF, LZCNT, SSE4A, 3DNow prefetch, SYSCALL, NX, 1 GiB pages, RDTSCP, long mode; no SVM" },
+	  "LAHF, LZCNT, SSE4A, 3DNow prefetch, SYSCALL, NX, 1 GiB pages, RDTSCP, long mode" },
 	{ 0x80000002, 0, 0, { ALL, ALL, ALL, ALL }, "brand string" },
 	{ 0x80000003, 0, 0, { ALL, ALL, ALL, ALL }, "brand string" },
 	{ 0x80000004, 0, 0, { ALL, ALL, ALL, ALL }, "brand string" },
@@ -53,7 +53,8 @@ static struct cpuid_regs host(u32 leaf, u32 subleaf)
 	u32 last = cpuid(leaf & 0x80000000, 0).eax;
 
 	/* Beyond the last leaf Intel repeats the highest basic one: that is no answer. */
-	return leaf > last || (leaf ^ last) & 0x80000000 ? (struct cpuid_regs){ 0 } : cpuid(leaf, subleaf);
+	return leaf > last || (leaf ^ last) & 0x80000000 ? (struct cpuid_regs){ 0 } :
+							   cpuid(leaf, subleaf);
 }
 
 static const struct cpuid_filter *filter_find(u32 leaf)
@@ -127,13 +128,21 @@ static void adjust(struct cpuid_table *t, const struct domain *d)
 	one->reg[1] |= vcpus << 16;
 	if (vcpus > 1)
 		one->reg[3] |= BIT(28);
+	/*
+	 * A paravirtualized kernel looks for more CPUs only where there is an APIC to address them
+	 * by.
+	 */
+	if (d->mode == PV_MODE_PV_HAP)
+		one->reg[3] |= BIT(9);
 	/* Level 0: one thread a core; level 1: all vCPUs in a package. x2APIC ids are vCPU ids. */
 	b[0].reg[1] = 1;
 	b[0].reg[2] = 1 << 8;
 	b[1].reg[0] = vcpus > 1 ? 32 - (u32)__builtin_clz(vcpus - 1) : 0;
 	b[1].reg[1] = vcpus;
 	b[1].reg[2] = 2 << 8 | 1;
-	/* Sub-leaf 1 of 0Dh: XSAVEOPT and XSAVEC pass, XSAVES does not, so its size is of no use. */
+	/*
+	 * Sub-leaf 1 of 0Dh: XSAVEOPT and XSAVEC pass, XSAVES does not, so its size is of no use.
+	 */
 	xsave[1].reg[0] &= 3;
 	xsave[1].reg[1] = xsave[1].reg[2] = 0;
 	xsave[0].reg[2] = (xsave[0].reg[0] & 4) ? 832 : 576;
@@ -184,6 +193,40 @@ void cpuid_table_build(struct cpuid_table *t, const struct domain *d)
 	adjust(t, d);
 	if (domain_has(d, PV_FEATURE_LEAVES))
 		paravane_add(t, d);
+}
+
+static unsigned leaf_rows(const struct cpuid_table *t, u32 leaf, u8 first,
+			  struct pv_cpuid_row *rows, unsigned max)
+{
+	const struct cpuid_entry *e = &t->entries[first];
+	unsigned count = e->subleaves ? e->subleaves : 1;
+
+	/* XCR0 changes leaf 0Dh, so it is asked for; of an APIC id the reader knows its own. */
+	if (!first || e->dynamic == CPUID_LEAF_D || count > max)
+		return 0;
+	for (unsigned sub = 0; sub < count; sub++, e++)
+		rows[sub] = (struct pv_cpuid_row){ .leaf = leaf,
+						   .subleaf = sub,
+						   .is_indexed = count > 1,
+						   .eax = e->reg[0],
+						   .ebx = e->reg[1],
+						   .ecx = e->reg[2],
+						   .edx = e->reg[3] };
+	return count;
+}
+
+unsigned cpuid_rows(const struct domain *d, struct pv_cpuid_row *rows, unsigned max)
+{
+	const struct cpuid_table *t = &d->cpuid;
+	unsigned used = 0;
+
+	for (u32 i = 0; i < 0x20; i++) {
+		used += leaf_rows(t, i, t->basic[i], rows + used, max - used);
+		used += leaf_rows(t, 0x80000000 + i, t->extended[i], rows + used, max - used);
+	}
+	for (u32 i = 0; i < 0x10; i++)
+		used += leaf_rows(t, PV_CPUID_BASE + i, t->paravane[i], rows + used, max - used);
+	return used;
 }
 
 static const struct cpuid_entry *entry_find(const struct cpuid_table *t, u32 leaf, u32 subleaf)

@@ -31,4 +31,8 @@ void cpuid_table_build(struct cpuid_table *table, const struct domain *d);
 bool cpuid_offers(u32 leaf, unsigned reg, unsigned bit);
 u64 cpuid_xcr0_bits(void);
 
+/* Every answer of a domain's table, for the CPUID area; returns how many (at most max). */
+struct pv_cpuid_row;
+unsigned cpuid_rows(const struct domain *d, struct pv_cpuid_row *rows, unsigned max);
+
 #endif

@@ -24,14 +24,16 @@ enum verdict interpret_xsetbv(struct vcpu *v, struct vmexit *exit);
 enum verdict interpret_rdtsc(struct vcpu *v, struct vmexit *exit);
 enum verdict interpret_privileged(struct vcpu *v, struct vmexit *exit);
 
-/* Blocks v once its instruction is done: HLT and the BLOCK call. deadline: TSC, ~0 = none. */
-void vcpu_block(struct vcpu *v, u64 deadline, bool interrupts_wake);
+/* Blocks v once its instruction is done: HLT and the BLOCK call. */
+void vcpu_block(struct vcpu *v, bool interrupts_wake);
 
 /* What a port holds for a domain; value is masked to the width by the caller. (port.c) */
 u32 port_read(struct vcpu *v, u16 port, unsigned bytes);
 void port_write(struct vcpu *v, u16 port, unsigned bytes, u32 value);
 
-/* Registers of any operand size: a 32-bit write clears the upper half, 8 and 16-bit ones keep it. */
+/*
+ * Registers of any operand size: a 32-bit write clears the upper half, 8 and 16-bit ones keep it.
+ */
 u64 gpr_read(struct vcpu *v, unsigned number);
 void gpr_write(struct vcpu *v, unsigned number, unsigned bytes, u64 value);
 

@@ -36,7 +36,8 @@ static struct walk_result walk(struct vcpu *v, gva_t gva, u32 access)
 	return page_walk(&state, gva, access, read_entry, v);
 }
 
-int linear_read(struct vcpu *v, gva_t gva, void *to, size_t bytes, u32 access, struct walk_result *why)
+int linear_read(struct vcpu *v, gva_t gva, void *to, size_t bytes, u32 access,
+		struct walk_result *why)
 {
 	while (bytes) {
 		size_t part = min(bytes, (size_t)(PAGE_SIZE - (gva & (PAGE_SIZE - 1))));

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Guest-linear memory: through the guest's own page tables, page by page, with its access rights. */
+/*
+ * Guest-linear memory: through the guest's own page tables, page by page, with its access rights.
+ */
 #ifndef INTERPRETER_LINEAR_H
 #define INTERPRETER_LINEAR_H
 
@@ -9,9 +11,13 @@
 struct insn;
 struct vcpu;
 
-/* access: WALK_* (WALK_USER is added where CPL is 3). 0, or -PV_EFAULT with the walk that failed. */
-int linear_read(struct vcpu *v, gva_t gva, void *to, size_t bytes, u32 access, struct walk_result *why);
-int linear_write(struct vcpu *v, gva_t gva, const void *from, size_t bytes, struct walk_result *why);
+/*
+ * access: WALK_* (WALK_USER is added where CPL is 3). 0, or -PV_EFAULT with the walk that failed.
+ */
+int linear_read(struct vcpu *v, gva_t gva, void *to, size_t bytes, u32 access,
+		struct walk_result *why);
+int linear_write(struct vcpu *v, gva_t gva, const void *from, size_t bytes,
+		 struct walk_result *why);
 
 /*
  * The instruction at rip, decoded in the vCPU's mode; bytes has room for INSN_MAX. -PV_EFAULT where

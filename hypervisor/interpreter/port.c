@@ -45,8 +45,10 @@ static void mark_out(struct vcpu *v, u16 port, unsigned bytes, u32 value)
 const struct port_rule port_rules[] = {
 	{ .first = PV_PORT_CONSOLE, .last = PV_PORT_CONSOLE, .in = console_in, .out = console_out,
 	  .why = "text of a guest that makes no hypercalls, gathered to lines" },
-	{ .first = PV_PORT_EXIT, .last = PV_PORT_EXIT, .out = exit_out, .why = "exit status of a test" },
-	{ .first = PV_PORT_MARK, .last = PV_PORT_MARK, .out = mark_out, .why = "fence of a workload" },
+	{ .first = PV_PORT_EXIT, .last = PV_PORT_EXIT, .out = exit_out,
+	  .why = "exit status of a test" },
+	{ .first = PV_PORT_MARK, .last = PV_PORT_MARK, .out = mark_out,
+	  .why = "fence of a workload" },
 };
 const unsigned port_rule_count = ARRAY_SIZE(port_rules);
 

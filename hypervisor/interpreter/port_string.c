@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * INS and OUTS, with and without REP. One exit moves a bounded number of elements and, if RCX is not
- * 0 then, resumes at the same instruction, as hardware does when it is interrupted. SDM vol. 2,
+ * INS and OUTS, with and without REP. One exit moves a bounded number of elements and, if RCX is
+ * not 0 then, resumes at the same instruction, as hardware does when it is interrupted. SDM vol. 2,
  * "INS", "OUTS", "REP".
  */
 #include "dispatcher/dispatcher.h"

@@ -16,10 +16,10 @@ static const struct {
 	u8 action;
 	const char *why;
 } privileged_rules[PV_EXIT_COUNT] = {
-	[PV_EXIT_INVD] = { ACTION_NOP, "would throw away what other domains wrote: never executed" },
-	[PV_EXIT_WBINVD] = { ACTION_NOP, "no device of a guest's is incoherent, and all domains would pay" },
+	[PV_EXIT_INVD] = { ACTION_NOP, "would throw away what others wrote: never executed" },
+	[PV_EXIT_WBINVD] = { ACTION_NOP, "no device is incoherent, and all domains would pay" },
 	[PV_EXIT_RDPMC] = { ACTION_GP, "CPUID offers no performance counters" },
-	[PV_EXIT_MONITOR] = { ACTION_UD, "CPUID offers no MONITOR; MWAIT would idle the whole CPU" },
+	[PV_EXIT_MONITOR] = { ACTION_UD, "CPUID offers no MONITOR; MWAIT would idle the CPU" },
 	[PV_EXIT_PAUSE] = { ACTION_YIELD, "a spin loop on another vCPU's lock" },
 	[PV_EXIT_VMX_INSN] = { ACTION_UD, "no nested virtualization, no SMX" },
 	[PV_EXIT_RSM] = { ACTION_UD, "there is no system-management mode" },
@@ -43,9 +43,8 @@ enum verdict interpret_privileged(struct vcpu *v, struct vmexit *exit)
 	}
 }
 
-void vcpu_block(struct vcpu *v, u64 deadline, bool interrupts_wake)
+void vcpu_block(struct vcpu *v, bool interrupts_wake)
 {
-	v->deadline = deadline;
 	v->wake_mask = ATTENTION_NMI | (interrupts_wake ? ATTENTION_IRQ : 0);
 	vcpu_attend(v, ATTENTION_BLOCK);
 }
@@ -53,7 +52,8 @@ void vcpu_block(struct vcpu *v, u64 deadline, bool interrupts_wake)
 enum verdict interpret_hlt(struct vcpu *v, struct vmexit *exit)
 {
 	(void)exit;
-	vcpu_block(v, ~0ull, backend->read(v, VREG_RFLAGS) & RFLAGS_IF);
+	v->is_kickable = false;
+	vcpu_block(v, backend->read(v, VREG_RFLAGS) & RFLAGS_IF);
 	return ADVANCE;
 }
 

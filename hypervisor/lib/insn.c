@@ -207,8 +207,8 @@ static void set_operand_size(struct insn *insn, const struct cursor *cursor)
 
 	/* Group 5: near CALL, near JMP and PUSH. */
 	if (insn->map == INSN_MAP_1 && insn->opcode == 0xff)
-		is_default_64 =
-			(insn->reg & 7) == 2 || (insn->reg & 7) == 4 || (insn->reg & 7) == 6;
+		is_default_64 = (insn->reg & 7) == 2 || (insn->reg & 7) == 4 ||
+				(insn->reg & 7) == 6;
 	if (cursor->attributes & INSN_REGISTERS)
 		insn->operand_bytes = cursor->mode == 8 ? 8 : 4;
 	else if (insn->rex & REX_W)

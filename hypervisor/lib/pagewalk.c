@@ -159,8 +159,8 @@ static bool allows(const struct walk_state *state, const struct walk_result *pag
 
 static struct walk_result fault(const struct walk_state *state, u32 access, u32 why)
 {
-	bool tells_fetch =
-		state->cr4 & CR4_SMEP || (state->cr4 & CR4_PAE && state->efer & EFER_NXE);
+	bool tells_fetch = state->cr4 & CR4_SMEP ||
+			   (state->cr4 & CR4_PAE && state->efer & EFER_NXE);
 
 	if (access & WALK_WRITE)
 		why |= ERROR_WRITE;

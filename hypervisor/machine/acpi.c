@@ -264,8 +264,8 @@ void acpi_init(hpa_t rsdp_address)
 	size_t entry_bytes = 8;
 
 	memset(&acpi_info, 0, sizeof(acpi_info));
-	acpi_info.lapic =
-		cpuid(1, 0).edx & BIT(9) ? rdmsr(MSR_APIC_BASE) & APIC_BASE_ADDRESS : LAPIC_DEFAULT;
+	acpi_info.lapic = cpuid(1, 0).edx & BIT(9) ? rdmsr(MSR_APIC_BASE) & APIC_BASE_ADDRESS :
+						     LAPIC_DEFAULT;
 	add_cpu(apic_id());
 	if (!rsdp_address || rsdp_address >= BOOT_MAPPED || !acpi_rsdp_valid(rsdp)) {
 		log_line("acpi: no tables found; one CPU, no power-off");

@@ -165,8 +165,8 @@ void apic_send_nmi_all_others(void)
  */
 static u32 timer_count(u64 tsc_ticks)
 {
-	unsigned __int128 count =
-		(unsigned __int128)tsc_ticks * apic_ticks_per_tsc >> TIMER_FRACTION_BITS;
+	unsigned __int128 count = (unsigned __int128)tsc_ticks * apic_ticks_per_tsc >>
+				  TIMER_FRACTION_BITS;
 
 	return count >= 0xffffffff ? 0xffffffff : (u32)count + 1;
 }

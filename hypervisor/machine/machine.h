@@ -127,6 +127,9 @@ static inline u64 rdtsc(void)
 	__asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
 	return (u64)hi << 32 | lo;
 }
+/* Nanoseconds since 1970 at TSC 0, by the machine's real-time clock at boot. (rtc.c) */
+void rtc_init(void);
+u64 wall_clock_ns(void);
 u64 ns_to_tsc(u64 ns); /* saturates */
 u64 tsc_to_ns(u64 tsc);
 

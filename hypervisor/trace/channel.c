@@ -13,7 +13,9 @@ static u16 sequence;
 
 void channel_send_two(u16 type, const void *head, u32 head_bytes, const void *rest, u32 bytes)
 {
-	struct pv_frame_header h = { .magic = PV_FRAME_MAGIC, .type = type, .length = head_bytes + bytes };
+	struct pv_frame_header h = { .magic = PV_FRAME_MAGIC,
+				     .type = type,
+				     .length = head_bytes + bytes };
 	u32 crc;
 
 	spin_lock(&lock);

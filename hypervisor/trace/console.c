@@ -32,8 +32,9 @@ void console_write(struct console *c, const char *text, size_t bytes)
 	for (size_t i = 0; i < bytes; i++) {
 		if (c->limit && c->written >= c->limit) {
 			if (!c->silenced)
-				log_line("domain %s: console limit of %llu bytes reached, the rest is dropped",
-					 c->name, (unsigned long long)c->limit);
+				log_line(
+					"domain %s: console limit of %llu bytes, rest dropped",
+					c->name, (unsigned long long)c->limit);
 			c->silenced = true;
 			break;
 		}
@@ -51,4 +52,23 @@ void console_flush(struct console *c)
 	if (c->used)
 		send(c);
 	spin_unlock(&c->lock);
+}
+
+void console_type(struct console *c, const char *text, size_t bytes)
+{
+	spin_lock(&c->lock);
+	for (size_t i = 0; i < bytes && c->input_put - c->input_taken < CONSOLE_LINE; i++)
+		c->input[c->input_put++ % CONSOLE_LINE] = text[i];
+	spin_unlock(&c->lock);
+}
+
+size_t console_take(struct console *c, char *text, size_t max)
+{
+	size_t count = 0;
+
+	spin_lock(&c->lock);
+	while (count < max && c->input_taken != c->input_put)
+		text[count++] = c->input[c->input_taken++ % CONSOLE_LINE];
+	spin_unlock(&c->lock);
+	return count;
 }

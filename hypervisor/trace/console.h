@@ -16,10 +16,15 @@ struct console {
 	u64 written, limit; /* bytes; limit 0 = none */
 	bool silenced; /* limit reached, and said so */
 	char line[CONSOLE_LINE];
+	char input[CONSOLE_LINE]; /* ring: what was typed and not yet taken */
+	u32 input_put, input_taken;
 };
 
 void console_init(struct console *c, u32 domain, const char *name, u64 limit);
 void console_write(struct console *c, const char *text, size_t bytes);
 void console_flush(struct console *c);
+/* Input: what does not fit is lost; taking returns how many bytes. */
+void console_type(struct console *c, const char *text, size_t bytes);
+size_t console_take(struct console *c, char *text, size_t max);
 
 #endif

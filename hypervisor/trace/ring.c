@@ -27,7 +27,8 @@ void trace_init(u32 kinds, u32 records)
 
 void trace_rings_create(void)
 {
-	u64 bytes = ALIGN_UP((u64)cpu_count * wanted_records * sizeof(struct pv_trace_record), CHUNK_SIZE);
+	u64 bytes = ALIGN_UP((u64)cpu_count * wanted_records * sizeof(struct pv_trace_record),
+			     CHUNK_SIZE);
 	hpa_t memory;
 
 	if (!wanted_kinds)
@@ -50,13 +51,13 @@ void trace_rings_create(void)
  * The last eight bytes of a record are made as one word: kind, vCPU, code, domain, raw from the low
  * end (struct pv_trace_record). The TSC is stored as its two halves. Both keep a traced call cheap.
  */
-static inline void record(struct trace_ring *ring, const struct vcpu *v, u8 kind, u64 rip, u64 code, u64 arg,
-			  u64 raw)
+static inline void record(struct trace_ring *ring, const struct vcpu *v, u8 kind, u64 rip, u64 code,
+			  u64 arg, u64 raw)
 {
 	struct record_words {
 		u32 tsc_low, tsc_high;
 		u64 rip, arg, last;
-	} *r;
+	} * r;
 
 	_Static_assert(sizeof(*r) == sizeof(struct pv_trace_record), "one layout");
 	if (!(ring->kinds & BIT(kind)))
@@ -76,7 +77,8 @@ u64 trace_word(unsigned domain, unsigned vcpu)
 
 void trace_exit(const struct vcpu *v, const struct vmexit *exit)
 {
-	record(v->ring, v, PV_KIND_EXIT, exit->rip, exit->code.exit, exit->qualification, exit->code.raw);
+	record(v->ring, v, PV_KIND_EXIT, exit->rip, exit->code.exit, exit->qualification,
+	       exit->code.raw);
 }
 
 void trace_call(const struct vcpu *v, const struct vmexit *exit)
@@ -124,7 +126,9 @@ void trace_flush(void)
 		for (u64 at = lost; at < end;) {
 			u64 start = at % capacity, run = min(end - at, capacity - start);
 			u64 count = min(run, (u64)FRAME_RECORDS);
-			struct pv_frame_trace head = { .cpu = i, .records = (u32)count, .lost = lost };
+			struct pv_frame_trace head = { .cpu = i,
+						       .records = (u32)count,
+						       .lost = lost };
 
 			channel_send_two(PV_FRAME_TRACE, &head, sizeof(head), &ring->records[start],
 					 (u32)(count * each));

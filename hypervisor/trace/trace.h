@@ -11,6 +11,8 @@
 #include "host/frame.h"
 #include "lib/types.h"
 
+struct p2m;
+
 /* ---- channel.c: frames to the debug port; any CPU, any time ---------------------------------- */
 
 void channel_send(u16 type, const void *payload, u32 bytes);
@@ -25,9 +27,11 @@ void log_line(const char *format, ...) PRINTF(1, 2);
 void log_panic_line(const char *text);
 void log_machine_end(bool failed, const char *why);
 
-/* ---- stats.c: snapshots of a vCPU's counters -------------------------------------------------- */
+/* ---- stats.c: snapshots of a vCPU's counters ------------------------------------------------- */
 
 void stats_send(struct vcpu *v, u32 why, u64 mark);
+/* The same as a frame's payload into one page of guest memory, which exists; returns the rows. */
+u32 stats_copy(struct vcpu *v, const struct p2m *p2m, gpa_t into);
 void stats_mark(struct vcpu *v, u64 id); /* of all vCPUs of v's domain */
 
 /* ---- ring.c ---------------------------------------------------------------------------------- */
@@ -47,8 +51,10 @@ void trace_init(u32 kinds, u32 records);
 void trace_rings_create(void); /* once all CPUs have started */
 void trace_flush(void); /* all rings to the channel, in TRACE frames */
 
-/* After the handler. A hypercall has one record with number, first argument and result in place of an exit's; a
- * result that does not fit 16 bits has a second one. */
+/*
+ * After the handler. A hypercall has one record with number, first argument and result in place of
+ * an exit's; a result that does not fit 16 bits has a second one.
+ */
 void trace_exit(const struct vcpu *v, const struct vmexit *exit);
 void trace_call(const struct vcpu *v, const struct vmexit *exit);
 void trace_inject(struct trace_ring *ring, const struct vcpu *v, unsigned vector, u32 error);

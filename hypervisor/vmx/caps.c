@@ -114,17 +114,20 @@ int vmx_detect(char *why, size_t bytes)
 	if (!(cpuid(1, 0).ecx & BIT(5)))
 		return refuse(why, bytes, "the CPU has no VMX");
 	if (!firmware_allows())
-		return refuse(why, bytes, "VT-x is disabled by firmware (IA32_FEATURE_CONTROL is locked)");
+		return refuse(why, bytes,
+			      "VT-x is disabled by firmware (IA32_FEATURE_CONTROL is locked)");
 	basic = rdmsr(MSR_VMX_BASIC);
 	if (!(basic & BASIC_TRUE_CONTROLS))
-		return refuse(why, bytes, "no TRUE control MSRs: CR3 accesses could not run without exits");
+		return refuse(why, bytes,
+			      "no TRUE control MSRs: CR3 accesses could not run without exits");
 	vmx_caps.revision = (u32)basic & 0x7fffffff;
 	if (controls_choose(true, why, bytes))
 		return -PV_EOPNOTSUPP;
 	ept = rdmsr(MSR_VMX_EPT_VPID_CAP);
 	if ((ept & (EPT_CAP_WALK4 | EPT_CAP_WB | EPT_CAP_INVEPT | VPID_CAP_INVVPID)) !=
 	    (EPT_CAP_WALK4 | EPT_CAP_WB | EPT_CAP_INVEPT | VPID_CAP_INVVPID))
-		return refuse(why, bytes, "EPT lacks 4-level walks, write-back tables, INVEPT or INVVPID");
+		return refuse(why, bytes,
+			      "EPT lacks 4-level walks, write-back tables, INVEPT or INVVPID");
 	vmx_caps.has_invept_single = ept & EPT_CAP_INVEPT_SINGLE;
 	vmx_caps.has_invvpid_all = ept & VPID_CAP_ALL;
 	vmx_caps.cr0_fixed0 = rdmsr(MSR_VMX_CR0_FIXED0);

@@ -13,7 +13,8 @@ static unsigned failures;
 static void complain(enum vmcs_field field, const char *what)
 {
 	failures++;
-	log_line("  %s = 0x%llx: %s", vmcs_field_name(field), (unsigned long long)vmread(field), what);
+	log_line("  %s = 0x%llx: %s", vmcs_field_name(field), (unsigned long long)vmread(field),
+		 what);
 }
 
 #define EXPECT(condition, field, what) \
@@ -36,15 +37,19 @@ static void check_controls(void)
 	EXPECT((cr0 & fixed0) == fixed0, GUEST_CR0, "a bit that VMX fixes to 1 is 0");
 	EXPECT(!(cr0 & ~vmx_caps.cr0_fixed1), GUEST_CR0, "a bit that VMX fixes to 0 is 1");
 	EXPECT(!(cr0 & CR0_PG) || (cr0 & CR0_PE), GUEST_CR0, "PG without PE");
-	EXPECT((cr4 & vmx_caps.cr4_fixed0) == vmx_caps.cr4_fixed0, GUEST_CR4, "a bit that VMX fixes to 1 is 0");
+	EXPECT((cr4 & vmx_caps.cr4_fixed0) == vmx_caps.cr4_fixed0, GUEST_CR4,
+	       "a bit that VMX fixes to 1 is 0");
 	EXPECT(!(cr4 & ~vmx_caps.cr4_fixed1), GUEST_CR4, "a bit that VMX fixes to 0 is 1");
-	EXPECT(!(vmread(GUEST_CR3) >> guest_physical_bits()), GUEST_CR3, "a bit above the physical width");
+	EXPECT(!(vmread(GUEST_CR3) >> guest_physical_bits()), GUEST_CR3,
+	       "a bit above the physical width");
 	EXPECT(!long_mode || (cr0 & CR0_PG), GUEST_CR0, "64-bit guest without PG");
 	EXPECT(!long_mode || (cr4 & CR4_PAE), GUEST_CR4, "64-bit guest without PAE");
 	EXPECT(long_mode || !(cr4 & CR4_PCIDE), GUEST_CR4, "PCIDE outside IA-32e mode");
 	EXPECT(long_mode == !!(efer & EFER_LMA), GUEST_EFER, "LMA differs from the entry control");
-	EXPECT(!(cr0 & CR0_PG) || !(efer & EFER_LMA) == !(efer & EFER_LME), GUEST_EFER, "LME differs from LMA");
-	EXPECT(!(efer & ~(EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE)), GUEST_EFER, "a reserved bit");
+	EXPECT(!(cr0 & CR0_PG) || !(efer & EFER_LMA) == !(efer & EFER_LME), GUEST_EFER,
+	       "LME differs from LMA");
+	EXPECT(!(efer & ~(EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE)), GUEST_EFER,
+	       "a reserved bit");
 	EXPECT(!(vmread(GUEST_DR7) >> 32), GUEST_DR7, "a bit above 31");
 	EXPECT(!(vmread(GUEST_DEBUGCTL) & ~0xffc3ull), GUEST_DEBUGCTL, "a reserved bit");
 	EXPECT(is_canonical(vmread(GUEST_SYSENTER_ESP)), GUEST_SYSENTER_ESP, "not canonical");
@@ -66,9 +71,12 @@ static void check_segment(enum vmcs_field selector, bool is_code)
 	EXPECT(access & BIT(4), access_field, "S is 0: a system segment");
 	EXPECT(access & BIT(7), access_field, "not present");
 	EXPECT(!(access & 0xfffe0f00), access_field, "a reserved bit");
-	EXPECT((limit & 0xfff) == 0xfff || !(access & BIT(15)), access_field, "G is 1 with limit bits 11:0 not all 1");
-	EXPECT(!(limit & 0xfff00000) || (access & BIT(15)), access_field, "G is 0 with limit bits 31:20 not all 0");
-	EXPECT(!is_code || !(access & BIT(13)) || !(access & BIT(14)) || !(vmread(GUEST_EFER) & EFER_LMA),
+	EXPECT((limit & 0xfff) == 0xfff || !(access & BIT(15)), access_field,
+	       "G is 1 with limit bits 11:0 not all 1");
+	EXPECT(!(limit & 0xfff00000) || (access & BIT(15)), access_field,
+	       "G is 0 with limit bits 31:20 not all 0");
+	EXPECT(!is_code || !(access & BIT(13)) || !(access & BIT(14)) ||
+		       !(vmread(GUEST_EFER) & EFER_LMA),
 	       access_field, "L and D are both 1");
 }
 
@@ -86,7 +94,8 @@ static void check_segments(void)
 	EXPECT(!(tr & BIT(16)), GUEST_TR_ACCESS, "unusable");
 	EXPECT((tr & 0xf) == 11, GUEST_TR_ACCESS, "not a busy 64-bit TSS");
 	EXPECT(!(tr & BIT(4)) && (tr & BIT(7)), GUEST_TR_ACCESS, "S is 1 or P is 0");
-	EXPECT(!(tr_limit & 0xfff00000) || (tr & BIT(15)), GUEST_TR_ACCESS, "G is 0 with limit bits 31:20 not all 0");
+	EXPECT(!(tr_limit & 0xfff00000) || (tr & BIT(15)), GUEST_TR_ACCESS,
+	       "G is 0 with limit bits 31:20 not all 0");
 	EXPECT(is_canonical(vmread(GUEST_TR_BASE)), GUEST_TR_BASE, "not canonical");
 	EXPECT(is_canonical(vmread(GUEST_FS_BASE)), GUEST_FS_BASE, "not canonical");
 	EXPECT(is_canonical(vmread(GUEST_GS_BASE)), GUEST_GS_BASE, "not canonical");
@@ -118,20 +127,24 @@ static void check_flow(void)
 	if (!(info & BIT(31)) || (info >> 8 & 7) != EVENT_INTERRUPT)
 		return;
 	EXPECT(rflags & RFLAGS_IF, ENTRY_INTERRUPTION_INFO, "an interrupt is injected with IF 0");
-	EXPECT(!(blocked & 3), ENTRY_INTERRUPTION_INFO, "an interrupt is injected while they are blocked");
+	EXPECT(!(blocked & 3), ENTRY_INTERRUPTION_INFO,
+	       "an interrupt is injected while they are blocked");
 }
 
 void vmx_explain_failure(struct vcpu *v)
 {
 	u64 reason = vmread(EXIT_REASON) & 0xffff, qualification = vmread(EXIT_QUALIFICATION);
 
-	log_line("VM entry of domain %s vCPU %u failed: %s, qualification %llu", v->domain->name, v->id,
-		 reason == 33 ? "invalid guest state" : reason == 34 ? "MSR loading" : "machine check",
+	log_line("VM entry of domain %s vCPU %u failed: %s, qualification %llu", v->domain->name,
+		 v->id,
+		 reason == 33 ? "invalid guest state" :
+		 reason == 34 ? "MSR loading" :
+				"machine check",
 		 (unsigned long long)qualification);
 	failures = 0;
 	check_controls();
 	check_segments();
 	check_flow();
 	if (!failures)
-		log_line("  every check made here passes: the emulator's or the CPU's log must tell");
+		log_line("  every check made here passes: see the emulator's log");
 }

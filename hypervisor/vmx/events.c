@@ -29,7 +29,8 @@ bool vmx_can_take(struct vcpu *v, enum event_line line)
 	(void)v;
 	if (line == LINE_NMI)
 		return !(blocked & (BLOCKED_BY_NMI | BLOCKED_BY_MOV_SS | BLOCKED_BY_STI));
-	return (vmread(GUEST_RFLAGS) & RFLAGS_IF) && !(blocked & (BLOCKED_BY_STI | BLOCKED_BY_MOV_SS));
+	return (vmread(GUEST_RFLAGS) & RFLAGS_IF) &&
+	       !(blocked & (BLOCKED_BY_STI | BLOCKED_BY_MOV_SS));
 }
 
 void vmx_set_window(struct vcpu *v, enum event_line line, bool on)
@@ -61,9 +62,9 @@ static void vapic_clear(struct vmx_vcpu *x)
 }
 
 /*
- * Guests without a local APIC send no EOI, so nothing would ever leave the virtual ISR. It need not:
- * a vector is handed over only in an exit, and each hand-over starts with an empty APIC. RVI is 0
- * again once the vector has gone in.
+ * Guests without a local APIC send no EOI, so nothing would ever leave the virtual ISR. It need
+ * not: a vector is handed over only in an exit, and each hand-over starts with an empty APIC. RVI
+ * is 0 again once the vector has gone in.
  */
 int vmx_virtual_irq(struct vcpu *v, int vector)
 {
@@ -98,7 +99,10 @@ bool vmx_arm_preempt(struct vcpu *v, u64 tsc)
 		vmwrite(PREEMPTION_TIMER, min(ticks, 0xffffffffull));
 		x->pin |= PIN_ACTIVATE_PREEMPTION_TIMER;
 	}
-	/* Saving the value at exits is refused while the timer is off, so both controls go together. */
+	/*
+	 * Saving the value at exits is refused while the timer is off, so both controls go
+	 * together.
+	 */
 	vmwrite(EXIT_CONTROLS, x->pin & PIN_ACTIVATE_PREEMPTION_TIMER ?
 				       vmx_caps.controls[EXIT] :
 				       vmx_caps.controls[EXIT] & ~(u32)EXIT_SAVE_PREEMPTION_TIMER);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * From a raw exit reason to struct vmexit. A row says which decoder fills it and which fields of the
- * VMCS its class needs; no other field is read. The run loop is instantiated here.
+ * From a raw exit reason to struct vmexit. A row says which decoder fills it and which fields of
+ * the VMCS its class needs; no other field is read. The run loop is instantiated here.
  */
 #include "dispatcher/run.h"
 #include "lib/lib.h"
@@ -58,11 +58,13 @@ static void decode_exception(struct vcpu *v, struct vmexit *exit)
 		exit->code.exit = PV_EXIT_NMI;
 		return;
 	}
-	exit->exception = vmx_decode_exception(info, (u32)vmread(EXIT_INTERRUPTION_ERROR), exit->qualification);
+	exit->exception = vmx_decode_exception(info, (u32)vmread(EXIT_INTERRUPTION_ERROR),
+					       exit->qualification);
 	exit->exception.is_int1 = vmx_event_type(info) == VMX_EVENT_PRIVILEGED;
 	if (exit->exception.is_int1)
 		exit->exception.insn_bytes = (u8)vmread(EXIT_INSTRUCTION_LENGTH);
-	nmi_reblock((info & VMX_EVENT_NMI_UNBLOCK) && !v->event.valid && exit->exception.vector != VEC_DF);
+	nmi_reblock((info & VMX_EVENT_NMI_UNBLOCK) && !v->event.valid &&
+		    exit->exception.vector != VEC_DF);
 }
 
 static void decode_ept(struct vcpu *v, struct vmexit *exit)
@@ -101,7 +103,8 @@ static const char *const reason_names[64] = {
 
 const char *vmx_reason_name(unsigned reason)
 {
-	return reason < ARRAY_SIZE(reason_names) && reason_names[reason] ? reason_names[reason] : "#unknown";
+	return reason < ARRAY_SIZE(reason_names) && reason_names[reason] ? reason_names[reason] :
+									   "#unknown";
 }
 
 /* The exit came while an event was on its way in: it must be delivered again. */
@@ -111,7 +114,8 @@ static void event_recover(struct vcpu *v)
 
 	if (!(info & VMX_EVENT_VALID))
 		return;
-	v->event = (struct event){ .valid = true, .type = (u8)vmx_event_type(info),
+	v->event = (struct event){ .valid = true,
+				   .type = (u8)vmx_event_type(info),
 				   .vector = (u8)(info & VMX_EVENT_VECTOR),
 				   .has_error = info & VMX_EVENT_ERROR };
 	if (v->event.has_error)
@@ -124,7 +128,10 @@ static void event_recover(struct vcpu *v)
 	vcpu_attend(v, ATTENTION_EVENT);
 }
 
-/* VMLAUNCH or VMRESUME itself failed: the host's half or the controls are wrong, a bug of ours. (entry.S) */
+/*
+ * VMLAUNCH or VMRESUME itself failed: the host's half or the controls are wrong, a bug of ours.
+ * (entry.S)
+ */
 void vmx_entry_failed(void)
 {
 	panic("VM entry failed before the guest state was loaded: instruction error %llu",
@@ -132,7 +139,8 @@ void vmx_entry_failed(void)
 }
 
 /* The entry failed on the guest's state, or the reason has no row. */
-static __attribute__((cold, noinline)) void strange_exit(struct vcpu *v, struct vmexit *exit, u32 reason)
+static __attribute__((cold, noinline)) void strange_exit(struct vcpu *v, struct vmexit *exit,
+							 u32 reason)
 {
 	exit->rip = vmread(GUEST_RIP);
 	exit->qualification = vmread(EXIT_QUALIFICATION);
@@ -152,6 +160,7 @@ ALWAYS_INLINE void decode(struct vcpu *v, struct vmexit *exit, u32 reason)
 		return;
 	}
 	exit->code = (struct exit_code){ row->exit, (u16)reason };
+	exit->has_aux = false;
 	exit->rip = row->needs & R ? vmread(GUEST_RIP) : 0;
 	if (unlikely(row->needs & V))
 		event_recover(v);
@@ -172,8 +181,8 @@ ALWAYS_INLINE void enter(struct vcpu *v, struct vmexit *exit)
 	__asm__ volatile("call *%c1(%%rdi)"
 			 : "+r"(rdi)
 			 : "i"(VCPU_ENTRY)
-			 : "rax", "rbx", "rcx", "rdx", "rsi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "cc",
-			   "memory");
+			 : "rax", "rbx", "rcx", "rdx", "rsi", "r8", "r9", "r10", "r11", "r12",
+			   "r13", "r14", "r15", "cc", "memory");
 	exit->tsc_low = (u32)rdtsc();
 	reason = (u32)vmread(EXIT_REASON);
 	if (likely(reason == REASON_VMCALL)) {

@@ -14,7 +14,9 @@
 
 static void write_cr0_guest(u64 value)
 {
-	/* Unrestricted guest: PE and PG are the guest's own (SDM "Restrictions on VMX Operation"). */
+	/*
+	 * Unrestricted guest: PE and PG are the guest's own (SDM "Restrictions on VMX Operation").
+	 */
 	u64 fixed = vmx_caps.cr0_fixed0 & ~(CR0_PE | CR0_PG);
 
 	vmwrite(CR0_SHADOW, value);
@@ -148,7 +150,8 @@ static void write_segments(const struct pv_vcpu_context *c)
 	write_segment(GUEST_GS_SELECTOR, c->gs, c->gs_base, ~0u, ACCESS_DATA);
 	write_segment(GUEST_LDTR_SELECTOR, 0, 0, 0, ACCESS_UNUSABLE);
 	/* TR cannot be unusable: without one of the guest's own it is an empty TSS at 0. */
-	write_segment(GUEST_TR_SELECTOR, c->tr, c->tr_base, c->tr_limit ? c->tr_limit : 0x67, ACCESS_TSS_BUSY);
+	write_segment(GUEST_TR_SELECTOR, c->tr, c->tr_base, c->tr_limit ? c->tr_limit : 0x67,
+		      ACCESS_TSS_BUSY);
 }
 
 static void write_all(struct vcpu *v, const struct pv_vcpu_context *c)

@@ -63,7 +63,8 @@ static bool bitmaps_create(void)
 		if (!msr_rule_applies(rule))
 			continue;
 		for (u32 msr = rule->first; msr <= rule->last; msr++)
-			vmx_msr_bitmap_pass(bitmaps.msr, msr, rule->read == MSR_PASS, rule->write == MSR_PASS);
+			vmx_msr_bitmap_pass(bitmaps.msr, msr, rule->read == MSR_PASS,
+					    rule->write == MSR_PASS);
 	}
 	return true;
 }
@@ -241,7 +242,9 @@ void vmx_vcpu_load(struct vcpu *v, struct cpu *cpu)
 	vpid_assign(v, cpu);
 }
 
-/* VMCLEAR writes the VMCS back to memory, so that another CPU may load it; it forgets the launch. */
+/*
+ * VMCLEAR writes the VMCS back to memory, so that another CPU may load it; it forgets the launch.
+ */
 void vmx_vcpu_unload(struct vcpu *v)
 {
 	struct vmx_vcpu *x = vmx_of(v);

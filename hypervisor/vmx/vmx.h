@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the files of the VMX backend share: fields, controls, checked accessors, per-vCPU structure. */
+/*
+ * What the files of the VMX backend share: fields, controls, checked accessors, per-vCPU structure.
+ */
 #ifndef VMX_VMX_H
 #define VMX_VMX_H
 
@@ -82,7 +84,10 @@ static inline void vmwrite(enum vmcs_field field, u64 value)
 {
 	bool failed;
 
-	__asm__ volatile("vmwrite %1, %2" : "=@ccbe"(failed) : "rm"(value), "r"((u64)field) : "memory");
+	__asm__ volatile("vmwrite %1, %2"
+			 : "=@ccbe"(failed)
+			 : "rm"(value), "r"((u64)field)
+			 : "memory");
 	if (unlikely(failed))
 		vmcs_access_failed("VMWRITE", field);
 }

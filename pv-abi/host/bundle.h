@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The bundle: one machine, as pvn packs it and the hypervisor's boot reads it.
- * Layout: header, domains[], segments[], then the segments' bytes. All numbers little-endian, all
- * offsets from the start of the header. pvn resolves everything that needs a file format (YAML, ELF,
- * bzImage, compression, a bare-metal guest's first page tables), so the hypervisor only copies memory.
+ * The bundle: one machine, as pvn packs it and the hypervisor's boot reads it. Layout: header,
+ * domains[], segments[], then the segments' bytes. All numbers little-endian, all offsets from the
+ * start of the header. pvn resolves everything that needs a file format (YAML, ELF, bzImage,
+ * compression, a bare-metal guest's first page tables), so the hypervisor only copies memory.
  */
 #ifndef PV_HOST_BUNDLE_H
 #define PV_HOST_BUNDLE_H
@@ -26,10 +26,14 @@
 #define PV_HW_X2APIC (1ull << 5)
 
 /* Guest-visible features that a domain can mask (domain.features). */
-#define PV_FEATURE_LEAVES (1ull << 0) /* the 0x40000000 CPUID leaves */
-#define PV_FEATURE_HYPERCALLS (1ull << 1)
-#define PV_FEATURE_RDTSC_EXIT (1ull << 2) /* off unless asked for: intercept RDTSC/RDTSCP */
-#define PV_FEATURE_STRAY_EXITS (1ull << 3) /* off unless asked for: INVLPG exits, though no rule expects it */
+#define PV_FEATURE_LEAVES (1ull << PV_FEATURE_BIT_LEAVES) /* the 0x40000000 CPUID leaves */
+#define PV_FEATURE_HYPERCALLS (1ull << PV_FEATURE_BIT_HYPERCALLS)
+#define PV_FEATURE_RDTSC_EXIT (1ull << PV_FEATURE_BIT_RDTSC_EXIT) /* opt-in: RDTSC, RDTSCP exit */
+/* Opt-in: INVLPG exits, which no rule expects. */
+#define PV_FEATURE_STRAY_EXITS (1ull << PV_FEATURE_BIT_STRAY_EXITS)
+#define PV_FEATURES_OPT_IN (PV_FEATURE_RDTSC_EXIT | PV_FEATURE_STRAY_EXITS)
+/* What a paravirtualized domain has unless its description masks it. */
+#define PV_FEATURES_PV (((1ull << (PV_FEATURE_BIT_TSC_STABLE + 1)) - 1) & ~PV_FEATURES_OPT_IN)
 
 struct pv_bundle_header {
 	uint32_t magic;

@@ -57,7 +57,12 @@ struct pv_frame_stats {
 };
 _Static_assert(sizeof(struct pv_frame_stats) == 32, "stats");
 
-enum pv_stats_space { PV_STATS_EXIT = 0, PV_STATS_CALL = 1, PV_STATS_BATCH = 2, PV_STATS_EVENT = 3 };
+enum pv_stats_space {
+	PV_STATS_EXIT = 0,
+	PV_STATS_CALL = 1,
+	PV_STATS_BATCH = 2,
+	PV_STATS_EVENT = 3
+};
 
 /* Events that are no transition but worth a number (space EVENT). */
 enum pv_stats_event {

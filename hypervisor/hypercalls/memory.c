@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Group 30, memory: MEM_LAYOUT, MEM_RELEASE, MEM_CLAIM. Arguments and errors: pv-abi/abi.toml. */
+#include "allocator/copy.h"
+#include "allocator/frames.h"
+#include "dispatcher/area.h"
+#include "dispatcher/dispatcher.h"
+#include "hypercalls/hypercalls.h"
+#include "lib/lib.h"
+#include "machine/machine.h"
+
+#define CHUNKS_MAX 64u
+#define MEM_RAM 1u /* type, as in an e820 map */
+
+s64 hypercall_mem_layout(struct vcpu *v)
+{
+	struct domain *d = v->domain;
+	gpa_t into = v->gpr[RDI];
+	struct pv_mem_range range = { .type = MEM_RAM };
+	u32 chunks = (u32)(d->memory_bytes >> CHUNK_SHIFT);
+	s64 count = 0;
+
+	if (into & (PAGE_SIZE - 1))
+		return -PV_EINVAL;
+	if (!p2m_lookup(&d->p2m, into))
+		return -PV_EFAULT;
+	for (u32 i = 0; i <= chunks; i++) {
+		gpa_t at = (gpa_t)i << CHUNK_SHIFT;
+
+		if (i < chunks && p2m_lookup(&d->p2m, at)) {
+			if (!range.bytes)
+				range.start = at;
+			range.bytes += CHUNK_SIZE;
+		} else if (range.bytes) {
+			if ((u64)(count + 1) * sizeof(range) > PAGE_SIZE)
+				break;
+			guest_write(&d->p2m, into + (u64)count * sizeof(range), &range,
+				    sizeof(range));
+			range.bytes = 0;
+			count++;
+		}
+	}
+	return count;
+}
+
+static int chunks_check(const struct vcpu *v, gpa_t start, u64 chunks)
+{
+	if ((start & (CHUNK_SIZE - 1)) || !chunks || chunks > CHUNKS_MAX)
+		return -PV_EINVAL;
+	if (start >= v->domain->memory_bytes ||
+	    chunks > (v->domain->memory_bytes - start) >> CHUNK_SHIFT)
+		return -PV_EINVAL;
+	return 0;
+}
+
+/* The first chunk holds the boot pages, the start-info page among them: it stays. */
+static bool chunk_release(struct vcpu *v, gpa_t at)
+{
+	struct domain *d = v->domain;
+	hpa_t chunk = p2m_lookup(&d->p2m, at);
+
+	if (!chunk || !at || area_in_chunk(d, at) || hap_map(&d->hap, at, 0, CHUNK_SIZE, 0))
+		return false;
+	p2m_set(&d->p2m, (u32)(at >> CHUNK_SHIFT), 0);
+	for (u32 i = 0; i < d->vcpu_count; i++)
+		vcpu_attend(d->vcpus[i], ATTENTION_FLUSH_ALL);
+	vcpu_flush_pending(v);
+	chunk_free(chunk);
+	return true;
+}
+
+/*
+ * The chunk leaves the tables first and every vCPU's cached translations next; only then may
+ * another domain have it. Limit: memory is released only while no other vCPU of the domain runs
+ * (else -EBUSY, and the guest tries again), so that nobody is half-way through a copy of it.
+ */
+s64 hypercall_mem_release(struct vcpu *v)
+{
+	struct domain *d = v->domain;
+	gpa_t start = v->gpr[RDI];
+	u64 chunks = v->gpr[RSI], done = 0;
+
+	if (chunks_check(v, start, chunks))
+		return -PV_EINVAL;
+	if (!p2m_lookup(&d->p2m, start))
+		return -PV_EFAULT;
+	if (!sched_freeze_others(v))
+		return -PV_EBUSY;
+	for (gpa_t at = start; done < chunks; at += CHUNK_SIZE, done++)
+		if (!chunk_release(v, at))
+			break;
+	sched_thaw(d);
+	return done ? (s64)done : -PV_EBUSY;
+}
+
+s64 hypercall_mem_claim(struct vcpu *v)
+{
+	struct domain *d = v->domain;
+	gpa_t start = v->gpr[RDI];
+	u64 chunks = v->gpr[RSI], done = 0;
+	s64 why = -PV_EEXIST;
+
+	if (chunks_check(v, start, chunks))
+		return -PV_EINVAL;
+	spin_lock(&d->memory_lock);
+	for (gpa_t at = start; done < chunks; at += CHUNK_SIZE, done++) {
+		hpa_t chunk;
+
+		if (p2m_lookup(&d->p2m, at))
+			break;
+		why = -PV_ENOMEM;
+		chunk = chunk_alloc();
+		if (!chunk)
+			break;
+		p2m_set(&d->p2m, (u32)(at >> CHUNK_SHIFT), chunk);
+		guest_zero(&d->p2m, at, CHUNK_SIZE);
+		if (hap_map(&d->hap, at, chunk, CHUNK_SIZE, HAP_RWX)) {
+			p2m_set(&d->p2m, (u32)(at >> CHUNK_SHIFT), 0);
+			chunk_free(chunk);
+			break;
+		}
+	}
+	spin_unlock(&d->memory_lock);
+	return done ? (s64)done : why;
+}
