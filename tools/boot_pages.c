@@ -92,6 +92,56 @@ static void build_start_info(struct boot_pages *b, const struct domain *d, uint6
 	memcpy(b->start_info + sizeof(info), d->cmdline, info.cmdline_bytes);
 }
 
+/* Linux Documentation/x86/zero-page.rst and boot.rst, "64-bit BOOT PROTOCOL". */
+#define PARAM_EXT_RAMDISK_IMAGE 0x0c0
+#define PARAM_EXT_RAMDISK_SIZE 0x0c4
+#define PARAM_E820_ENTRIES 0x1e8
+#define PARAM_MAGIC 0x202
+#define PARAM_VERSION 0x206
+#define PARAM_LOADER 0x210
+#define PARAM_RAMDISK_IMAGE 0x218
+#define PARAM_RAMDISK_SIZE 0x21c
+#define PARAM_CMDLINE 0x228
+#define PARAM_E820 0x2d0
+#define E820_BYTES 20u
+#define E820_RAM 1u
+#define LOW_END 0xa0000ull /* where a PC has its screen; nothing is there, but kernels avoid it */
+
+static void put32(uint8_t *at, uint32_t value)
+{
+	memcpy(at, &value, sizeof(value));
+}
+
+static void put_range(uint8_t *params, unsigned int n, uint64_t start, uint64_t end)
+{
+	uint8_t *at = params + PARAM_E820 + n * E820_BYTES;
+
+	put64(at, start);
+	put64(at + 8, end - start);
+	put32(at + 16, E820_RAM);
+	params[PARAM_E820_ENTRIES] = (uint8_t)(n + 1);
+}
+
+static void build_linux_params(struct boot_pages *b, const struct domain *d, uint64_t initrd_gpa,
+			       const struct blob *initrd)
+{
+	uint8_t *params = b->linux_params;
+
+	put32(params + PARAM_MAGIC, 0x53726448); /* "HdrS" */
+	params[PARAM_VERSION] = 0x0f;
+	params[PARAM_VERSION + 1] = 2;
+	params[PARAM_LOADER] = 0xff; /* none that has a number */
+	put32(params + PARAM_CMDLINE, (uint32_t)BOOT_LINUX_CMDLINE);
+	if (initrd) {
+		put32(params + PARAM_RAMDISK_IMAGE, (uint32_t)initrd_gpa);
+		put32(params + PARAM_EXT_RAMDISK_IMAGE, (uint32_t)(initrd_gpa >> 32));
+		put32(params + PARAM_RAMDISK_SIZE, (uint32_t)initrd->size);
+		put32(params + PARAM_EXT_RAMDISK_SIZE, (uint32_t)((uint64_t)initrd->size >> 32));
+	}
+	put_range(params, 0, 0, LOW_END);
+	put_range(params, 1, 1ull << 20, d->memory_bytes);
+}
+
 static void build_context(struct pv_vcpu_context *context, uint64_t entry)
 {
 	*context = (struct pv_vcpu_context){
@@ -132,7 +182,7 @@ static uint64_t place_initrd(const struct domain *d, const struct blob *initrd,
 int boot_pages_build(struct boot_pages *b, const struct domain *d, const struct blob *initrd,
 		     struct load_plan *plan, struct pv_vcpu_context *context, struct errors *e)
 {
-	struct load_segment segments[5] = {
+	struct load_segment segments[6] = {
 		{ .gpa = BOOT_PML4, .bytes = b->low, .file_bytes = sizeof(b->low) },
 		{ .gpa = BOOT_START_INFO,
 		  .bytes = b->start_info,
@@ -159,6 +209,18 @@ int boot_pages_build(struct boot_pages *b, const struct domain *d, const struct 
 	build_segments(b);
 	build_start_info(b, d, initrd_gpa, initrd, plan);
 	build_context(context, plan->entry);
+	if (plan->is_linux) {
+		/* Linux takes all of low memory, so nothing in it may be read-only. */
+		build_linux_params(b, d, initrd_gpa, initrd);
+		segments[1] = (struct load_segment){ .gpa = BOOT_LINUX_PARAMS,
+						     .bytes = b->linux_params,
+						     .file_bytes = PAGE };
+		segments[count++] = (struct load_segment){ .gpa = BOOT_LINUX_CMDLINE,
+							   .bytes = (const uint8_t *)d->cmdline,
+							   .file_bytes = strlen(d->cmdline) + 1 };
+		context->rdi = 0;
+		context->rsi = BOOT_LINUX_PARAMS;
+	}
 	segments[3] = (struct load_segment){ .gpa = BOOT_PDS,
 					     .bytes = b->pds,
 					     .file_bytes = b->pds_bytes };

@@ -15,6 +15,8 @@
 #define BOOT_PDPT 0x2000ull
 #define BOOT_GDT 0x3000ull
 #define BOOT_TSS 0x3100ull
+#define BOOT_LINUX_CMDLINE 0x6000ull
+#define BOOT_LINUX_PARAMS 0x7000ull
 #define BOOT_START_INFO 0x8000ull /* read-only page: struct pv_start_info, command line */
 #define BOOT_STACK 0x10000ull
 #define BOOT_STACK_BYTES 0x10000ull
@@ -32,6 +34,7 @@
 struct boot_pages {
 	uint8_t low[0x3000]; /* PML4, PDPT, GDT and TSS: from BOOT_PML4 */
 	uint8_t start_info[4096];
+	uint8_t linux_params[4096];
 	uint8_t *pds; /* malloc'd */
 	size_t pds_bytes;
 };

@@ -29,7 +29,10 @@ struct place {
 	size_t column;
 };
 
-/* Registers of the boot context that `registers:` can override; the offset in struct pv_vcpu_context. */
+/*
+ * Registers of the boot context that `registers:` can override; the offset in struct
+ * pv_vcpu_context.
+ */
 #define BOOT_REGISTERS_MAX 8u
 struct boot_register {
 	const char *name;
@@ -50,7 +53,7 @@ struct domain {
 	uint64_t call_mask[4]; /* bit per hypercall number */
 	uint64_t cpu_mask; /* 0 = all */
 	uint64_t console_limit; /* bytes, 0 = none */
-	uint64_t registers[BOOT_REGISTERS_MAX]; /* overrides of the first vCPU's, boot_registers[] */
+	uint64_t registers[BOOT_REGISTERS_MAX]; /* overrides, as in boot_registers[] */
 	uint32_t registers_set; /* bit per entry */
 	struct place at; /* of the domain */
 	struct place kernel_at, initrd_at, memory_at;

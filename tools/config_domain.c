@@ -263,7 +263,9 @@ static int read_word(const struct yaml_reader *r, yaml_node_t *node, uint64_t *w
 	return 0;
 }
 
-/* Whatever the owner of the machine writes here is entered as it stands: a bad state is a lesson. */
+/*
+ * Whatever the owner of the machine writes here is entered as it stands: a bad state is a lesson.
+ */
 static int read_registers(const struct yaml_reader *r, yaml_node_t *node, void *into)
 {
 	struct domain_reading *reading = into;
@@ -271,8 +273,8 @@ static int read_registers(const struct yaml_reader *r, yaml_node_t *node, void *
 
 	if (node->type != YAML_MAPPING_NODE)
 		return yaml_expected(r, node, "registers such as {rip: 0x200000}");
-	for (yaml_node_pair_t *pair = node->data.mapping.pairs.start; pair < node->data.mapping.pairs.top;
-	     pair++) {
+	for (yaml_node_pair_t *pair = node->data.mapping.pairs.start;
+	     pair < node->data.mapping.pairs.top; pair++) {
 		yaml_node_t *key = yaml_document_get_node(r->doc, pair->key);
 		yaml_node_t *value = yaml_document_get_node(r->doc, pair->value);
 		const char *name;
@@ -285,7 +287,8 @@ static int read_registers(const struct yaml_reader *r, yaml_node_t *node, void *
 		}
 		index = register_index(name);
 		if (index < 0)
-			result = yaml_expected(r, key, "rip, rsp, rdi, rflags, cr0, cr3, cr4 or efer");
+			result = yaml_expected(r, key,
+					       "rip, rsp, rdi, rflags, cr0, cr3, cr4 or efer");
 		else if (read_word(r, value, &number))
 			result = -1;
 		else {

@@ -72,13 +72,13 @@ bool elf_detect_vmlinux(const struct blob *file)
 
 /* NULL, or what is wrong with this segment. */
 static const char *check_segment(const struct blob *file, const Elf64_Phdr *ph,
-				 uint64_t memory_bytes)
+				 const struct load_plan *plan, uint64_t memory_bytes)
 {
 	if (ph->p_filesz > ph->p_memsz)
 		return "has more bytes in the file than in memory";
 	if (ph->p_offset > file->size || ph->p_filesz > file->size - ph->p_offset)
 		return "is outside of the file (is it cut short?)";
-	if (ph->p_vaddr != ph->p_paddr)
+	if (!plan->is_linux && ph->p_vaddr != ph->p_paddr)
 		return "is linked to another address than it is loaded to, expected the same";
 	if (ph->p_paddr < PAYLOAD_BASE)
 		return "starts below 1M, where the boot pages are";
@@ -90,7 +90,7 @@ static const char *check_segment(const struct blob *file, const Elf64_Phdr *ph,
 static int load_segment(const struct blob *file, const char *name, const Elf64_Phdr *ph,
 			uint64_t memory_bytes, struct load_plan *plan, struct errors *e)
 {
-	const char *wrong = check_segment(file, ph, memory_bytes);
+	const char *wrong = check_segment(file, ph, plan, memory_bytes);
 	uint64_t end = ph->p_paddr + ph->p_memsz;
 	char memory[24];
 
@@ -133,8 +133,8 @@ int elf_load(const struct blob *file, const char *name, uint64_t memory_bytes,
 			continue;
 		if (load_segment(file, name, &ph, memory_bytes, plan, e))
 			return -1;
-		is_entry_loaded |= (ph.p_flags & PF_X) && header.e_entry >= ph.p_vaddr &&
-				   header.e_entry - ph.p_vaddr < ph.p_filesz;
+		is_entry_loaded |= (ph.p_flags & PF_X) && header.e_entry >= ph.p_paddr &&
+				   header.e_entry - ph.p_paddr < ph.p_filesz;
 	}
 	if (!plan->count)
 		return errors_add(e, "%s: found no loadable segment, expected one at least", name);
@@ -143,4 +143,11 @@ int elf_load(const struct blob *file, const char *name, uint64_t memory_bytes,
 				  (unsigned long long)header.e_entry);
 	plan->entry = header.e_entry;
 	return 0;
+}
+
+int elf_load_vmlinux(const struct blob *file, const char *name, uint64_t memory_bytes,
+		     struct load_plan *plan, struct errors *e)
+{
+	plan->is_linux = true;
+	return elf_load(file, name, memory_bytes, plan, e);
 }

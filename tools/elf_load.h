@@ -14,6 +14,9 @@
 bool elf_detect(const struct blob *file);
 /* A Linux kernel: its segments are linked to other addresses than they are loaded to. */
 bool elf_detect_vmlinux(const struct blob *file);
+/* It is loaded where its physical addresses say, and entered at its 64-bit entry point. */
+int elf_load_vmlinux(const struct blob *file, const char *name, uint64_t memory_bytes,
+		     struct load_plan *plan, struct errors *e);
 int elf_load(const struct blob *file, const char *name, uint64_t memory_bytes,
 	     struct load_plan *plan, struct errors *e);
 

@@ -40,7 +40,7 @@ static bool multiboot_detect(const struct blob *file)
 
 static const struct payload_format formats[] = {
 	{ "Linux bzImage", bzimage_detect, NULL },
-	{ "Linux vmlinux", elf_detect_vmlinux, NULL },
+	{ "Linux vmlinux", elf_detect_vmlinux, elf_load_vmlinux },
 	{ "multiboot kernel", multiboot_detect, NULL },
 	{ "ELF64 program", elf_detect, elf_load },
 };

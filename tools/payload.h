@@ -25,6 +25,7 @@ struct load_plan {
 	struct load_segment segments[LOAD_SEGMENTS_MAX];
 	unsigned int count;
 	uint64_t entry; /* rip of the first vCPU */
+	bool is_linux; /* started by the Linux boot protocol, not as a bare-metal program */
 	uint64_t image_end; /* first free gpa after the kernel, 4 KiB aligned */
 };
 

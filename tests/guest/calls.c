@@ -23,7 +23,7 @@ static const struct row {
 	{ PV_CALL_NULL, { 0, 0, 0, 1 }, -PV_EINVAL, "NULL with rcx" },
 	{ PV_CALL_NULL, { 0, 0, 0, 0, BIT(63) }, -PV_EINVAL, "NULL with r8" },
 	{ PV_CALL_NULL, { 0, 0, 0, 0, 0, BIT(32) }, -PV_EINVAL, "NULL with r9" },
-	{ 0x01, { 0 }, -PV_ENOSYS, "number 1" },
+	{ 0x09, { 0 }, -PV_ENOSYS, "number 9" },
 	{ 0xff, { 0 }, -PV_ENOSYS, "number 0xff" },
 	{ 0x100, { 0 }, -PV_ENOSYS, "number 0x100" },
 	{ BIT(32), { 0 }, -PV_ENOSYS, "number 2^32" },

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Random hypercalls with random registers: rounds= of them from seed=. Nothing may happen but an
- * errno. SHUTDOWN is left out, CONSOLE gets text without letters. Needs vcpus: 2, so that
- * VCPU_START has something to refuse.
+ * errno. What ends the guest is left out, CONSOLE gets text without letters. Needs vcpus: 2, so
+ * that VCPU_START has something to refuse.
  */
 #include "guest.h"
 
@@ -47,13 +47,28 @@ static u64 interesting(void)
 
 static u64 number(void)
 {
-	static const u64 known[] = { PV_CALL_NULL,  PV_CALL_CONSOLE, PV_CALL_VCPU_START,
-				     PV_CALL_YIELD, PV_CALL_BLOCK,   PV_CALL_IPI_SEND };
+	static const u64 known[] = {
+		PV_CALL_NULL,         PV_CALL_INFO,       PV_CALL_AREA_REGISTER,
+		PV_CALL_BATCH_KICK,   PV_CALL_CONSOLE,    PV_CALL_STATS_READ,
+		PV_CALL_CONSOLE_READ, PV_CALL_VCPU_START, PV_CALL_VCPU_QUERY,
+		PV_CALL_YIELD,        PV_CALL_BLOCK,      PV_CALL_KICK,
+		PV_CALL_TIMER_SET,    PV_CALL_IPI_SEND,   PV_CALL_IPI_MASK,
+		PV_CALL_TLB_FLUSH,    PV_CALL_MEM_LAYOUT, PV_CALL_MEM_CLAIM,
+		PV_CALL_EVT_ALLOC,    PV_CALL_EVT_BIND,   PV_CALL_EVT_BIND_VIRQ,
+		PV_CALL_EVT_SEND,     PV_CALL_EVT_UNMASK, PV_CALL_EVT_CLOSE,
+		PV_CALL_EVT_ROUTE,
+	};
+	/* They end the guest, or take away the memory that it runs in. */
+	static const u64 deadly[] = { PV_CALL_SHUTDOWN, PV_CALL_VCPU_STOP, PV_CALL_WATCHDOG,
+				      PV_CALL_MEM_RELEASE, PV_CALL_EVT_SETUP };
 	u64 nr = next() % 4 ? known[next() % ARRAY_SIZE(known)] :
 		 next() % 2 ? next() % 256 :
 			      next();
 
-	return nr == PV_CALL_SHUTDOWN ? PV_CALL_NULL : nr;
+	for (unsigned n = 0; n < ARRAY_SIZE(deadly); n++)
+		if (nr == deadly[n])
+			return PV_CALL_NULL;
+	return nr;
 }
 
 static bool is_errno(s64 result)

@@ -100,8 +100,8 @@ static u64 msr_value(u64 seed, u32 msr)
 	} while (0)
 
 /*
- * Breakpoints on addresses that nobody touches. QEMU's software CPU crashes when VMRUN switches enabled
- * ones: there DR7 differs in their kinds alone.
+ * Breakpoints on addresses that nobody touches. QEMU's software CPU crashes when VMRUN switches
+ * enabled ones: there DR7 differs in their kinds alone.
  */
 static unsigned debug_registers(u64 seed, bool write)
 {
