@@ -130,7 +130,8 @@ s64 hypercall_timer_set(struct vcpu *v)
 
 	if (period && period < PERIOD_MIN_NS)
 		return -PV_EINVAL;
-	v->period = ns_to_tsc(period);
+	/* Deadlines are below 2^62 (pvclock_tsc), so the sum of both never wraps. */
+	v->period = min(ns_to_tsc(period), BIT(62));
 	v->deadline = deadline ? pvclock_tsc(deadline) : ~0ull;
 	area_write_deadline(v);
 	vcpu_attend(v, ATTENTION_KICK); /* the scheduler arms the hardware, or fires at once */

@@ -133,18 +133,29 @@ bool step_end(struct vcpu *v, enum step_result result)
 }
 
 /*
- * An NMI waits, and there is no window exit for it. What holds it off is: an event that goes in
- * with this entry (an interrupt to ourselves makes an exit right after its delivery), the guest's
- * NMI handler (its IRET exits), or one instruction, that IRET or one in the shadow of STI or MOV
- * SS. Limit: where that one is PUSHF, INT n or SYSCALL in a shadow, the guest gets to see our TF.
+ * An NMI waits, and there is no window exit for it. What holds it off is: an event that goes in with
+ * this entry (an interrupt to ourselves makes an exit right after its delivery), the guest's NMI
+ * handler (its IRET exits), or one instruction, that IRET or one in the shadow of STI or MOV SS.
+ * Limit: where that one is PUSHF, INT n or SYSCALL in a shadow, the guest gets to see our TF.
  */
-void nmi_window_prepare(struct vcpu *v)
+static void nmi_prepare(struct vcpu *v)
 {
 	struct svm_vcpu *x = svm_of(v);
 
 	if (x->vmcb->eventinj & SVM_EVENT_VALID)
 		apic_send_kick(v->cpu);
 	else if (!nmi_is_masked(x) || x->nmi_at_iret)
+		step_begin(x);
+}
+
+void entry_prepare(struct vcpu *v)
+{
+	struct svm_vcpu *x = svm_of(v);
+
+	if (x->nmi_window)
+		nmi_prepare(v);
+	/* QEMU's VMRUN does not load the shadow, and would let V_IRQ interrupt it. */
+	if (svm_caps.is_tcg && x->v_irq && (x->vmcb->interrupt_shadow & SHADOW) && !x->step)
 		step_begin(x);
 }
 

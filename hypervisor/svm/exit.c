@@ -114,7 +114,7 @@ static __attribute__((cold, noinline)) void decode_step(struct vcpu *v, struct v
 	if (exit->exception.vector == VEC_PF)
 		vmcb->cr2 = exit->exception.address;
 	if (step_end(v, is_done ? STEP_DONE : STEP_FAULTED))
-		exit->code.exit = PV_EXIT_NMI_WINDOW;
+		exit->code.exit = svm_of(v)->nmi_window ? PV_EXIT_NMI_WINDOW : PV_EXIT_IRQ_WINDOW;
 }
 
 static void decode_exception(struct vcpu *v, struct vmexit *exit)
@@ -266,8 +266,8 @@ ALWAYS_INLINE void enter(struct vcpu *v, struct vmexit *exit)
 	struct vcpu *rdi = v;
 	u32 code;
 
-	if (unlikely(x->nmi_window))
-		nmi_window_prepare(v);
+	if (unlikely(x->nmi_window | svm_caps.is_tcg))
+		entry_prepare(v);
 	__asm__ volatile("call svm_enter"
 			 : "+D"(rdi)
 			 :

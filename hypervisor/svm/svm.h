@@ -64,7 +64,7 @@ struct svm_vcpu {
 	/* NMIs are masked from an injection to the end of the next IRET. (events.c) */
 	bool nmi_masked, nmi_at_iret, nmi_window;
 	u64 nmi_iret_rip; /* where nmi_at_iret */
-	bool step; /* one instruction is stepped over in this entry, so that an NMI can follow it */
+	bool step; /* one instruction is stepped over in this entry, so that an event can follow it */
 	bool step_guest_tf; /* the guest steps as well */
 	u64 step_dr6;
 };
@@ -118,7 +118,7 @@ int svm_virtual_irq(struct vcpu *v, int vector);
 bool svm_arm_preempt(struct vcpu *v, u64 tsc);
 void nmi_unmask(struct vcpu *v); /* an injected NMI did not arrive */
 void nmi_iret(struct vcpu *v); /* the guest is about to execute IRET */
-void nmi_window_prepare(struct vcpu *v); /* before an entry with nmi_window */
+void entry_prepare(struct vcpu *v); /* before an entry with nmi_window, or on QEMU */
 /* How the instruction that was stepped over ended, at the exit. */
 enum step_result { STEP_DONE, STEP_FAULTED, STEP_CUT /* not executed */ };
 bool step_end(struct vcpu *v, enum step_result result); /* true: done, and the #DB was ours alone */
