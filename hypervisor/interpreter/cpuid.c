@@ -32,7 +32,7 @@ static const struct cpuid_filter filters[] = {
 	  "passes FSGSBASE BMI AVX2 SMEP ERMS INVPCID RDSEED ADX SMAP CLFLUSHOPT CLWB SHA UMIP "
 	  "RDPID; hidden: TSX, MPX, AVX-512, PKU, and all that needs an MSR we do not switch" },
 	{ 0xb, 2, CPUID_LEAF_B, { 0, 0, 0, 0 }, "topology: a flat line of single-thread cores" },
-	{ 0xd, 3, CPUID_LEAF_D, { 7, ALL, ALL, 0 }, "x87, SSE, AVX state; no XSAVES" },
+	{ 0xd, 3, CPUID_LEAF_D, { ALL, ALL, ALL, 0 }, "x87, SSE, AVX state; no XSAVES" },
 	{ 0x15, 0, 0, { ALL, ALL, ALL, 0 }, "TSC and crystal clock" },
 	{ 0x80000000, 0, 0, { ALL, ALL, ALL, ALL }, "the highest leaf is one of this table" },
 	{ 0x80000001, 0, 0, { ALL, 0, 0x00000161, 0x2c100800 | 0x0183a17f },
@@ -143,6 +143,7 @@ static void adjust(struct cpuid_table *t, const struct domain *d)
 	/*
 	 * Sub-leaf 1 of 0Dh: XSAVEOPT and XSAVEC pass, XSAVES does not, so its size is of no use.
 	 */
+	xsave[0].reg[0] &= 7; /* XCR0 that a guest may set */
 	xsave[1].reg[0] &= 3;
 	xsave[1].reg[1] = xsave[1].reg[2] = 0;
 	xsave[0].reg[2] = (xsave[0].reg[0] & 4) ? 832 : 576;
