@@ -42,7 +42,7 @@ bool irq_pending(const struct vcpu *v);
 
 /* schedule.c */
 extern u32 live_domains;
-void sched_init(u64 slice_tsc);
+void sched_init(u64 slice_tsc, bool has_input);
 bool sched_claim(struct vcpu *v); /* stopped -> starting; false: it runs, or is being started */
 void sched_start(struct vcpu *v); /* a claimed vCPU becomes runnable */
 void sched_domain_gone(void); /* one domain fewer; with the last one sched_next() returns NULL */

@@ -128,6 +128,7 @@ static void domain_create(struct domain *d, u32 id, const struct pv_bundle_heade
 	d->time_area = d->cpuid_area = AREA_NONE;
 	d->watchdog = ~0ull;
 	console_init(&d->console, id, d->name, from->console_limit);
+	d->console.is_interactive = id == 0 && (bundle->flags & PV_BUNDLE_INPUT);
 	cpuid_table_build(&d->cpuid, d);
 	memory_create(d);
 	segments_load(d, bundle, from);

@@ -137,7 +137,10 @@ void hypervisor_main(void)
 	context_init();
 	interpreter_init();
 	trace_init(bundle->trace_kinds, bundle->trace_records);
-	sched_init(ns_to_tsc(1000ull * (bundle->slice_us ? bundle->slice_us : SLICE_US_DEFAULT)));
+	if (bundle->flags & PV_BUNDLE_INPUT)
+		serial_input_only();
+	sched_init(ns_to_tsc(1000ull * (bundle->slice_us ? bundle->slice_us : SLICE_US_DEFAULT)),
+		   bundle->flags & PV_BUNDLE_INPUT);
 	cpu_prepare(&cpus[0]);
 	smp_start(bundle->cpus);
 	trace_rings_create();

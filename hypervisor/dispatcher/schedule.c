@@ -7,12 +7,10 @@
  */
 #include "dispatcher/area.h"
 #include "dispatcher/dispatcher.h"
-#include "dispatcher/event.h"
+#include "dispatcher/schedule.h"
 #include "machine/cpu.h"
 #include "machine/machine.h"
 #include "trace/trace.h"
-
-#define NEVER (~0ull)
 
 u32 live_domains;
 static spinlock_t sched_lock;
@@ -84,14 +82,14 @@ static struct vcpu *dequeue(struct cpu *cpu)
 /*
  * Does anything that ends a block hold? HLT ends by an event alone, BLOCK also by time and by KICK.
  */
-static bool must_wake(const struct vcpu *v, u64 now)
+bool sched_must_wake(const struct vcpu *v, u64 now)
 {
 	if (v->attention & (v->wake_mask | ATTENTION_DYING))
 		return true;
 	return v->is_kickable && (v->wake_sticky || v->deadline <= now);
 }
 
-static void wake(struct vcpu *v)
+void sched_unblock(struct vcpu *v)
 {
 	struct trace_ring *ring = this_cpu()->ring;
 
@@ -101,59 +99,12 @@ static void wake(struct vcpu *v)
 	enqueue(v);
 }
 
-/* A timer that has run out: again after its period, and an event to whoever wants to know. */
-static void fire(struct vcpu *v, u64 now)
-{
-	bool wakes = v->state == VCPU_BLOCKED && v->is_kickable;
-
-	v->deadline = v->period ? v->deadline + v->period : NEVER;
-	if (v->deadline <= now)
-		v->deadline =
-			now + v->period; /* it did not run for longer than a period: no burst */
-	area_write_deadline(v);
-	event_virq(v, PV_VIRQ_TIMER);
-	/* On its way into a BLOCK whose deadline this was: it must not sleep through it. */
-	if ((v->attention & ATTENTION_BLOCK) && v->is_kickable)
-		v->wake_sticky = true;
-	if (wakes || (v->state == VCPU_BLOCKED && must_wake(v, now)))
-		wake(v);
-}
-
 static bool somebody_waits(const struct cpu *cpu)
 {
 	for (const struct vcpu *v = queue_head; v; v = v->next_runnable)
 		if (may_run(v, cpu))
 			return true;
 	return false;
-}
-
-/*
- * Timers of the vCPUs whose home is this CPU (it holds them or held them last): those that are due
- * fire, and one that is blocked until then wakes. Returns the next deadline, so one hardware timer
- * a CPU is enough. A domain whose watchdog has run out is handed back: ending it needs the lock
- * free.
- */
-static u64 fire_due(const struct cpu *cpu, u64 now, struct domain **barking)
-{
-	u64 next = NEVER;
-
-	for (u32 d = 0; d < domain_count; d++) {
-		if (domains[d]->ended)
-			continue;
-		if (domains[d]->watchdog <= now)
-			*barking = domains[d];
-		next = min(next, domains[d]->watchdog);
-		for (u32 i = 0; i < domains[d]->vcpu_count; i++) {
-			struct vcpu *v = domains[d]->vcpus[i];
-
-			if (v->cpu != cpu || v->state == VCPU_STOPPED)
-				continue;
-			if (v->deadline <= now)
-				fire(v, now);
-			next = min(next, v->deadline);
-		}
-	}
-	return next;
 }
 
 /* Could anything but v itself ever want this CPU, or want v out of its guest? */
@@ -172,9 +123,10 @@ static bool has_company(const struct cpu *cpu, const struct vcpu *v)
 	return false;
 }
 
-void sched_init(u64 slice)
+void sched_init(u64 slice, bool input)
 {
 	slice_tsc = slice;
+	timers_init(input);
 }
 
 bool sched_claim(struct vcpu *v)
@@ -208,8 +160,8 @@ void sched_kick(struct vcpu *v)
 	struct cpu *running = NULL;
 
 	spin_lock(&sched_lock);
-	if (v->state == VCPU_BLOCKED && must_wake(v, rdtsc()))
-		wake(v);
+	if (v->state == VCPU_BLOCKED && sched_must_wake(v, rdtsc()))
+		sched_unblock(v);
 	else if (v->state == VCPU_RUNNING && v->cpu != this_cpu())
 		running = v->cpu;
 	spin_unlock(&sched_lock);
@@ -277,14 +229,6 @@ static void timer_arm(struct cpu *cpu, struct vcpu *v, u64 tsc)
 		apic_timer_arm(tsc);
 }
 
-static void bark(struct domain *d)
-{
-	if (!d)
-		return;
-	d->watchdog = NEVER;
-	vm_kill(d, NULL, "its watchdog ran out");
-}
-
 /*
  * A CPU with nothing else to do runs one vCPU without any timer at all: no slice, no exit. With
  * company there is always an end to the slice, which also bounds how long a guest that spins with
@@ -297,7 +241,7 @@ bool sched_should_leave(struct cpu *cpu, struct vcpu *v)
 	bool leave = false;
 
 	spin_lock(&sched_lock);
-	next = fire_due(cpu, now, &barking);
+	next = timers_fire(cpu, now, &barking);
 	if (now >= cpu->slice_end) {
 		leave = somebody_waits(cpu);
 		cpu->slice_end = now + slice_tsc;
@@ -305,7 +249,7 @@ bool sched_should_leave(struct cpu *cpu, struct vcpu *v)
 	if (has_company(cpu, v))
 		next = min(next, cpu->slice_end);
 	spin_unlock(&sched_lock);
-	bark(barking);
+	timers_bark(barking);
 	area_write_state(v);
 	timer_arm(cpu, v, next);
 	return leave;
@@ -349,7 +293,7 @@ struct vcpu *sched_next(struct cpu *cpu)
 
 		spin_lock(&sched_lock);
 		cpu->kicked = false;
-		next = fire_due(cpu, now, &barking);
+		next = timers_fire(cpu, now, &barking);
 		v = dequeue(cpu);
 		if (v) {
 			account(v, PV_STATE_RUNNING);
@@ -361,7 +305,7 @@ struct vcpu *sched_next(struct cpu *cpu)
 				kick_idle_for(other);
 			cpu->slice_end = now + slice_tsc;
 			spin_unlock(&sched_lock);
-			bark(barking);
+			timers_bark(barking);
 			take_state(cpu, v);
 			area_write_preempted(v, false);
 			return v;
@@ -373,7 +317,7 @@ struct vcpu *sched_next(struct cpu *cpu)
 		}
 		idle_cpus |= BIT(cpu->index);
 		spin_unlock(&sched_lock);
-		bark(barking);
+		timers_bark(barking);
 		timer_arm(cpu, NULL, next);
 		if (!cpu->kicked)
 			idle_wait();
@@ -425,7 +369,7 @@ void sched_put(struct cpu *cpu, struct vcpu *v)
 			v->domain->vcpus_stopping--;
 		gone = why & ATTENTION_DYING;
 		last = --v->domain->vcpus_live == 0;
-	} else if ((why & ATTENTION_BLOCK) && !must_wake(v, rdtsc())) {
+	} else if ((why & ATTENTION_BLOCK) && !sched_must_wake(v, rdtsc())) {
 		account(v, PV_STATE_BLOCKED);
 		v->state = VCPU_BLOCKED;
 		stuck = is_stuck(v);

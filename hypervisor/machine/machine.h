@@ -40,6 +40,9 @@ void hypervisor_main(void) __attribute__((noreturn));
 void debug_port_write(const void *data, size_t bytes);
 void serial_write(const char *text, size_t bytes);
 void serial_init(void);
+/* From now on serial_write() is silent: somebody types there, and reads elsewhere. */
+void serial_input_only(void);
+size_t serial_read(char *text, size_t max); /* what has come in and was not read yet */
 /* Is there a debug port? A chatty serial port costs 87 us a byte: use one or the other. */
 bool debug_port_present(void);
 

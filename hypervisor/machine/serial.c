@@ -24,12 +24,13 @@
 #define LINE_DLAB 0x80
 #define FIFO_ON_CLEARED 0x07
 #define MODEM_DTR_RTS 0x03
+#define STATUS_DATA_READY 0x01
 #define STATUS_THR_EMPTY 0x20
 #define DIVISOR_115200 1
 /* A byte takes 87 us at 115200 baud; a port read at least 0.1 us, so this is above 10 ms. */
 #define SERIAL_POLLS_MAX 100000u
 
-static bool serial_present;
+static bool serial_present, is_input_only;
 
 bool debug_port_present(void)
 {
@@ -88,9 +89,25 @@ static void serial_byte(u8 byte)
 
 void serial_write(const char *text, size_t bytes)
 {
+	if (is_input_only)
+		return;
 	for (size_t i = 0; i < bytes && serial_present; i++) {
 		if (text[i] == '\n')
 			serial_byte('\r');
 		serial_byte((u8)text[i]);
 	}
+}
+
+void serial_input_only(void)
+{
+	is_input_only = true;
+}
+
+size_t serial_read(char *text, size_t max)
+{
+	size_t count = 0;
+
+	while (serial_present && count < max && (inb(UART_LINE_STATUS) & STATUS_DATA_READY))
+		text[count++] = (char)inb(UART_DATA);
+	return count;
 }

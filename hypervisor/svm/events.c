@@ -148,15 +148,28 @@ static void nmi_prepare(struct vcpu *v)
 		step_begin(x);
 }
 
+/*
+ * QEMU's VMRUN does not load the interrupt shadow: V_IRQ would interrupt it, and an exit before the
+ * next instruction would report none.
+ */
+static void shadow_prepare(struct svm_vcpu *x)
+{
+	if (!(x->vmcb->interrupt_shadow & SHADOW))
+		return;
+	x->shadowed = true;
+	x->shadow_rip = x->vmcb->rip;
+	if (x->v_irq && !x->step)
+		step_begin(x);
+}
+
 void entry_prepare(struct vcpu *v)
 {
 	struct svm_vcpu *x = svm_of(v);
 
 	if (x->nmi_window)
 		nmi_prepare(v);
-	/* QEMU's VMRUN does not load the shadow, and would let V_IRQ interrupt it. */
-	if (svm_caps.is_tcg && x->v_irq && (x->vmcb->interrupt_shadow & SHADOW) && !x->step)
-		step_begin(x);
+	if (svm_caps.is_tcg)
+		shadow_prepare(x);
 }
 
 void svm_set_window(struct vcpu *v, enum event_line line, bool on)

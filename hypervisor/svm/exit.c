@@ -249,10 +249,15 @@ ALWAYS_INLINE void decode(struct vcpu *v, struct vmexit *exit, u32 code)
 /* The rare things that an entry can have been used for. */
 static __attribute__((cold, noinline)) void entry_over(struct vcpu *v, u32 code)
 {
-	if (vmcb_of(v)->tlb_control)
+	struct svm_vcpu *x = svm_of(v);
+
+	if (x->vmcb->tlb_control)
 		svm_flush_done(v);
-	if (svm_of(v)->step && !CODE_IS_EXCEPTION(code))
+	if (x->step && !CODE_IS_EXCEPTION(code))
 		step_end(v, STEP_CUT);
+	if (x->shadowed && x->vmcb->rip == x->shadow_rip)
+		x->vmcb->interrupt_shadow = SHADOW;
+	x->shadowed = false;
 }
 
 /*
@@ -276,7 +281,7 @@ ALWAYS_INLINE void enter(struct vcpu *v, struct vmexit *exit)
 	exit->tsc_low = (u32)rdtsc();
 	code = (u32)vmcb->exitcode;
 	x->next_rip = vmcb->nrip & x->nrip_mask;
-	if (unlikely(vmcb->tlb_control | x->step))
+	if (unlikely(vmcb->tlb_control | x->step | x->shadowed))
 		entry_over(v, code);
 	if (likely(code == CODE_VMMCALL)) {
 		vmcb->eventinj = 0;

@@ -67,6 +67,8 @@ struct svm_vcpu {
 	bool step; /* one instruction is stepped over in this entry, so that an event can follow it */
 	bool step_guest_tf; /* the guest steps as well */
 	u64 step_dr6;
+	bool shadowed; /* QEMU: entered in an interrupt shadow, at shadow_rip */
+	u64 shadow_rip;
 };
 _Static_assert(offsetof(struct svm_vcpu, vmcb) == SVM_VMCB, "entry.S");
 _Static_assert(offsetof(struct svm_vcpu, host_vmcb) == SVM_HOST_VMCB, "entry.S");

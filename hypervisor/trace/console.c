@@ -43,6 +43,8 @@ void console_write(struct console *c, const char *text, size_t bytes)
 		if (text[i] == '\n' || c->used == CONSOLE_LINE)
 			send(c);
 	}
+	if (c->is_interactive && c->used)
+		send(c);
 	spin_unlock(&c->lock);
 }
 

@@ -15,6 +15,7 @@ struct console {
 	u32 used;
 	u64 written, limit; /* bytes; limit 0 = none */
 	bool silenced; /* limit reached, and said so */
+	bool is_interactive; /* a prompt must be seen before its line ends */
 	char line[CONSOLE_LINE];
 	char input[CONSOLE_LINE]; /* ring: what was typed and not yet taken */
 	u32 input_put, input_taken;

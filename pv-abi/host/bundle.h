@@ -35,6 +35,12 @@
 /* What a paravirtualized domain has unless its description masks it. */
 #define PV_FEATURES_PV (((1ull << (PV_FEATURE_BIT_TSC_STABLE + 1)) - 1) & ~PV_FEATURES_OPT_IN)
 
+/*
+ * Somebody types on the first serial port: it is input of the first domain and carries no text of
+ * ours, and console output does not wait for the end of its line.
+ */
+#define PV_BUNDLE_INPUT (1ull << 0)
+
 struct pv_bundle_header {
 	uint32_t magic;
 	uint32_t version;
@@ -50,7 +56,8 @@ struct pv_bundle_header {
 	uint32_t slice_us; /* time slice; 0 = 10000 */
 	uint32_t trace_kinds; /* bit per PV_KIND_*; 0 = ring off */
 	uint32_t trace_records; /* per CPU; 0 = 4096 */
-	uint64_t reserved[5];
+	uint64_t flags; /* PV_BUNDLE_* */
+	uint64_t reserved[4];
 };
 _Static_assert(sizeof(struct pv_bundle_header) == 112, "bundle header");
 

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What happens because of the time alone: vCPU timers, watchdogs, and a look at the keyboard. The
+ * scheduler asks on each of its rounds, under its lock, and arms one hardware timer for the answer.
+ */
+#include "dispatcher/area.h"
+#include "dispatcher/dispatcher.h"
+#include "dispatcher/event.h"
+#include "dispatcher/schedule.h"
+#include "machine/cpu.h"
+#include "machine/machine.h"
+
+#define INPUT_POLL_NS 10000000u
+
+static bool has_input;
+
+void timers_init(bool input)
+{
+	has_input = input;
+}
+
+/* A timer that has run out: again after its period, and an event to whoever wants to know. */
+static void fire(struct vcpu *v, u64 now)
+{
+	bool wakes = v->state == VCPU_BLOCKED && v->is_kickable;
+
+	v->deadline = v->period ? v->deadline + v->period : NEVER;
+	if (v->deadline <= now)
+		v->deadline = now + v->period; /* it slept through a period: no burst */
+	area_write_deadline(v);
+	event_virq(v, PV_VIRQ_TIMER);
+	/* On its way into a BLOCK whose deadline this was: it must not sleep through it. */
+	if ((v->attention & ATTENTION_BLOCK) && v->is_kickable)
+		v->wake_sticky = true;
+	if (wakes || (v->state == VCPU_BLOCKED && sched_must_wake(v, now)))
+		sched_unblock(v);
+}
+
+/*
+ * What somebody typed goes to the first domain. The serial port is asked, not listened to: only a
+ * machine with a person before it has this on, and exits do not matter there.
+ */
+static u64 input_poll(const struct cpu *cpu, u64 now)
+{
+	struct domain *d = domains[0];
+	char text[16];
+	size_t count;
+
+	if (!has_input || cpu->index || !domain_count || d->ending)
+		return NEVER;
+	count = serial_read(text, sizeof(text));
+	if (count) {
+		console_type(&d->console, text, count);
+		event_virq(d->vcpus[0], PV_VIRQ_CONSOLE);
+		if (d->vcpus[0]->state == VCPU_BLOCKED && sched_must_wake(d->vcpus[0], now))
+			sched_unblock(d->vcpus[0]);
+		else if (d->vcpus[0]->state == VCPU_RUNNING && d->vcpus[0]->cpu != cpu)
+			apic_send_kick(d->vcpus[0]->cpu);
+	}
+	return now + ns_to_tsc(INPUT_POLL_NS);
+}
+
+/*
+ * Timers of the vCPUs whose home is this CPU (it holds them or held them last): those that are due
+ * fire, and one that is blocked until then wakes. Returns the next deadline, so one hardware timer
+ * a CPU is enough. A domain whose watchdog has run out is handed back: ending it needs the lock
+ * free.
+ */
+u64 timers_fire(const struct cpu *cpu, u64 now, struct domain **barking)
+{
+	u64 next = input_poll(cpu, now);
+
+	for (u32 d = 0; d < domain_count; d++) {
+		if (domains[d]->ended)
+			continue;
+		if (domains[d]->watchdog <= now)
+			*barking = domains[d];
+		next = min(next, domains[d]->watchdog);
+		for (u32 i = 0; i < domains[d]->vcpu_count; i++) {
+			struct vcpu *v = domains[d]->vcpus[i];
+
+			if (v->cpu != cpu || v->state == VCPU_STOPPED)
+				continue;
+			if (v->deadline <= now)
+				fire(v, now);
+			next = min(next, v->deadline);
+		}
+	}
+	return next;
+}
+
+void timers_bark(struct domain *d)
+{
+	if (!d)
+		return;
+	d->watchdog = NEVER;
+	vm_kill(d, NULL, "its watchdog ran out");
+}
