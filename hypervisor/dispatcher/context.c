@@ -166,6 +166,13 @@ void context_save(struct vcpu *v)
 	fpu_save(c);
 }
 
+u64 context_xcr0(struct vcpu *v)
+{
+	if (has_xsave && backend->may_miss_xsetbv)
+		v->xcr0 = xgetbv(0) & host_xcr0;
+	return v->xcr0;
+}
+
 void context_set_xcr0(struct vcpu *v, u64 value)
 {
 	v->xcr0 = value;

@@ -64,6 +64,7 @@ void context_destroy(struct vcpu *v);
 void context_init(void); /* once, after the backend is chosen */
 void context_load(struct vcpu *v);
 void context_save(struct vcpu *v);
+u64 context_xcr0(struct vcpu *v); /* of the vCPU that is loaded */
 void context_set_xcr0(struct vcpu *v, u64 value);
 void context_start(struct vcpu *v,
 		   const struct pv_vcpu_context *start); /* v is not loaded anywhere */

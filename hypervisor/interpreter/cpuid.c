@@ -258,7 +258,7 @@ static void personalise(struct vcpu *v, u32 subleaf, const struct cpuid_entry *e
 		break;
 	case CPUID_LEAF_D:
 		if (subleaf == 0)
-			reg[1] = (v->xcr0 & 4) ? 832 : 576;
+			reg[1] = (context_xcr0(v) & 4) ? 832 : 576;
 		break;
 	case CPUID_IDENTITY:
 		reg[1] = v->id;

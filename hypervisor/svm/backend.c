@@ -8,6 +8,7 @@ struct backend svm_backend = {
 	.hap = &hap_npt,
 	.switches_syscall_msrs = true,
 	.switches_cr2 = true,
+	.may_miss_xsetbv = true,
 	.detect = svm_detect,
 	.cpu_start = svm_cpu_start,
 	.cpu_stop = svm_cpu_stop,

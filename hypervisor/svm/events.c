@@ -133,10 +133,10 @@ bool step_end(struct vcpu *v, enum step_result result)
 }
 
 /*
- * An NMI waits, and there is no window exit for it. What holds it off is: an event that goes in with
- * this entry (an interrupt to ourselves makes an exit right after its delivery), the guest's NMI
- * handler (its IRET exits), or one instruction, that IRET or one in the shadow of STI or MOV SS.
- * Limit: where that one is PUSHF, INT n or SYSCALL in a shadow, the guest gets to see our TF.
+ * An NMI waits, and there is no window exit for it. What holds it off is: an event that goes in
+ * with this entry (an interrupt to ourselves makes an exit right after its delivery), the guest's
+ * NMI handler (its IRET exits), or one instruction, that IRET or one in the shadow of STI or MOV
+ * SS. Limit: where that one is PUSHF, INT n or SYSCALL in a shadow, the guest gets to see our TF.
  */
 static void nmi_prepare(struct vcpu *v)
 {
