@@ -114,6 +114,12 @@ static void counts_write(struct vcpu *v)
 		    sizeof(calls));
 }
 
+static void version_step(struct vcpu *v)
+{
+	v->area_version++;
+	FIELD(v, version, &v->area_version);
+}
+
 void area_write_state(struct vcpu *v)
 {
 	u64 times[4], exits[64] = { 0 };
@@ -126,11 +132,13 @@ void area_write_state(struct vcpu *v)
 		times[i] = pvclock_ns(v->state_tsc[i]);
 	for (unsigned i = 0; i < PV_EXIT_COUNT; i++)
 		exits[i] = v->exits[i].count;
+	version_step(v); /* odd: being written */
 	FIELD(v, state, &state);
 	FIELD(v, state_since_ns, &since);
 	FIELD(v, state_ns, times);
 	FIELD(v, exits, exits);
 	counts_write(v);
+	version_step(v);
 }
 
 /* ---- CPUID area ------------------------------------------------------------------------------ */
@@ -168,6 +176,8 @@ int area_register(struct vcpu *v, u64 kind, gpa_t page)
 		return -PV_EINVAL;
 	if (!is_end && !p2m_lookup(&d->p2m, page))
 		return -PV_EFAULT;
+	/* Another domain may be about to set a bit in the area that moves. */
+	spin_lock(&d->memory_lock);
 	switch (kind) {
 	case PV_AREA_TIME:
 		d->time_area = page;
@@ -188,6 +198,7 @@ int area_register(struct vcpu *v, u64 kind, gpa_t page)
 		v->batch = page;
 		break;
 	}
+	spin_unlock(&d->memory_lock);
 	return 0;
 }
 

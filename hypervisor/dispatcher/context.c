@@ -186,6 +186,20 @@ void context_start(struct vcpu *v, const struct pv_vcpu_context *start)
 	for (unsigned i = 0; i < CONTEXT_MSRS; i++)
 		if (context_msrs[i].msr == MSR_KERNEL_GS_BASE)
 			c->msr[i] = start->kernel_gs_base;
+	/* Nothing of a former life: as after INIT, what was pending then is gone. */
+	memset(v->gpr, 0, sizeof(v->gpr));
+	memset(v->irr, 0, sizeof(v->irr));
+	v->attention = 0;
+	v->event.valid = false;
+	v->offered = -1;
+	v->windows[LINE_INTERRUPT] = v->windows[LINE_NMI] = false;
+	v->wake_sticky = false;
+	v->deadline = ~0ull;
+	v->period = 0;
+	v->upcall_vector = 0;
+	v->pat = PAT_RESET;
+	v->cr8 = 0;
+	v->xcr0 = 1;
 	v->gpr[RDI] = start->rdi;
 	v->gpr[RSI] = start->rsi;
 	v->osxsave = start->cr4 & CR4_OSXSAVE;

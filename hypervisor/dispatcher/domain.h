@@ -29,7 +29,7 @@ struct domain {
 	struct event_table events;
 	gpa_t time_area, cpuid_area; /* AREA_NONE = none */
 	u64 watchdog; /* TSC, ~0 = off */
-	spinlock_t memory_lock; /* p2m and hap after the start */
+	spinlock_t memory_lock; /* p2m, hap and areas after the start; inside sched_lock */
 	bool frozen; /* under sched_lock: none of its vCPUs is put on a CPU */
 	u32 vcpu_count;
 	struct vcpu *vcpus[PV_VCPUS_MAX];

@@ -369,6 +369,7 @@ void sched_put(struct cpu *cpu, struct vcpu *v)
 			v->domain->vcpus_stopping--;
 		gone = why & ATTENTION_DYING;
 		last = --v->domain->vcpus_live == 0;
+		stuck = !gone && is_stuck(v);
 	} else if ((why & ATTENTION_BLOCK) && !sched_must_wake(v, rdtsc())) {
 		account(v, PV_STATE_BLOCKED);
 		v->state = VCPU_BLOCKED;

@@ -76,6 +76,7 @@ struct vcpu {
 	struct asid asid;
 
 	gpa_t area, batch; /* registered pages, AREA_NONE = none */
+	u32 area_version; /* odd while the VCPU area is being written */
 	u8 upcall_vector; /* 0 = none */
 	u8 virq_port[VIRQS]; /* port bound to each virq, 0 = none */
 	u32 public_state; /* PV_STATE_* */

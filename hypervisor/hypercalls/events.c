@@ -63,8 +63,7 @@ static void upcall(struct vcpu *v)
 		v->wake_sticky = true; /* it polls: let it, at least after a BLOCK */
 }
 
-/* Without taking sched_lock: for the scheduler itself, which wakes v as it sees fit. */
-static void pend_locked(struct domain *d, unsigned port)
+static void pend_in_area(struct domain *d, unsigned port)
 {
 	struct vcpu *v = d->vcpus[d->events.ports[port].vcpu];
 	u64 mask = 0;
@@ -79,6 +78,17 @@ static void pend_locked(struct domain *d, unsigned port)
 		return;
 	area_test_and_set(v, offsetof(struct pv_vcpu_area, port_selector), port / 64);
 	upcall(v);
+}
+
+/*
+ * Without taking sched_lock: for the scheduler itself, which wakes v as it sees fit. The sender may
+ * belong to another domain, so the area must not move, nor its memory go, while it is written.
+ */
+static void pend_locked(struct domain *d, unsigned port)
+{
+	spin_lock(&d->memory_lock);
+	pend_in_area(d, port);
+	spin_unlock(&d->memory_lock);
 }
 
 void event_pend(struct domain *d, unsigned port)

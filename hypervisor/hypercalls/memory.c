@@ -42,14 +42,9 @@ s64 hypercall_mem_layout(struct vcpu *v)
 	return count;
 }
 
-static int chunks_check(const struct vcpu *v, gpa_t start, u64 chunks)
+static bool is_chunk_range(gpa_t start, u64 chunks)
 {
-	if ((start & (CHUNK_SIZE - 1)) || !chunks || chunks > CHUNKS_MAX)
-		return -PV_EINVAL;
-	if (start >= v->domain->memory_bytes ||
-	    chunks > (v->domain->memory_bytes - start) >> CHUNK_SHIFT)
-		return -PV_EINVAL;
-	return 0;
+	return !(start & (CHUNK_SIZE - 1)) && chunks && chunks <= CHUNKS_MAX;
 }
 
 /* The first chunk holds the boot pages, the start-info page among them: it stays. */
@@ -57,10 +52,16 @@ static bool chunk_release(struct vcpu *v, gpa_t at)
 {
 	struct domain *d = v->domain;
 	hpa_t chunk = p2m_lookup(&d->p2m, at);
+	bool done = false;
 
-	if (!chunk || !at || area_in_chunk(d, at) || hap_map(&d->hap, at, 0, CHUNK_SIZE, 0))
+	spin_lock(&d->memory_lock);
+	if (chunk && at && !area_in_chunk(d, at) && !hap_map(&d->hap, at, 0, CHUNK_SIZE, 0)) {
+		p2m_set(&d->p2m, (u32)(at >> CHUNK_SHIFT), 0);
+		done = true;
+	}
+	spin_unlock(&d->memory_lock);
+	if (!done)
 		return false;
-	p2m_set(&d->p2m, (u32)(at >> CHUNK_SHIFT), 0);
 	for (u32 i = 0; i < d->vcpu_count; i++)
 		vcpu_attend(d->vcpus[i], ATTENTION_FLUSH_ALL);
 	vcpu_flush_pending(v);
@@ -79,7 +80,7 @@ s64 hypercall_mem_release(struct vcpu *v)
 	gpa_t start = v->gpr[RDI];
 	u64 chunks = v->gpr[RSI], done = 0;
 
-	if (chunks_check(v, start, chunks))
+	if (!is_chunk_range(start, chunks))
 		return -PV_EINVAL;
 	if (!p2m_lookup(&d->p2m, start))
 		return -PV_EFAULT;
@@ -99,13 +100,13 @@ s64 hypercall_mem_claim(struct vcpu *v)
 	u64 chunks = v->gpr[RSI], done = 0;
 	s64 why = -PV_EEXIST;
 
-	if (chunks_check(v, start, chunks))
+	if (!is_chunk_range(start, chunks) || start >= d->memory_bytes)
 		return -PV_EINVAL;
 	spin_lock(&d->memory_lock);
 	for (gpa_t at = start; done < chunks; at += CHUNK_SIZE, done++) {
 		hpa_t chunk;
 
-		if (p2m_lookup(&d->p2m, at))
+		if (at >= d->memory_bytes || p2m_lookup(&d->p2m, at))
 			break;
 		why = -PV_ENOMEM;
 		chunk = chunk_alloc();

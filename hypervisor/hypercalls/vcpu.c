@@ -142,7 +142,7 @@ s64 hypercall_watchdog(struct vcpu *v)
 {
 	u64 timeout = v->gpr[RDI];
 
-	v->domain->watchdog = timeout ? rdtsc() + ns_to_tsc(timeout) : ~0ull;
+	v->domain->watchdog = timeout ? rdtsc() + min(ns_to_tsc(timeout), BIT(62)) : ~0ull;
 	vcpu_attend(v, ATTENTION_KICK);
 	return 0;
 }

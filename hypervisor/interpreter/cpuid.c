@@ -171,7 +171,7 @@ static void paravane_add(struct cpuid_table *t, const struct domain *d)
 					 PV_CPUID_SIGNATURE_ECX, PV_CPUID_SIGNATURE_EDX },
 		[PV_CPUID_VERSION] = { PV_ABI_MAJOR << 16 | PV_ABI_MINOR, 0, 0, 0 },
 		[PV_CPUID_FEATURES] = { (u32)d->features, (u32)(d->features >> 32), 0, 0 },
-		[PV_CPUID_LIMITS] = { 0, 0, 0, 0 },
+		[PV_CPUID_LIMITS] = { 0, PV_BATCH_ENTRIES, PV_EVENT_PORTS, 0 },
 		[PV_CPUID_TSC_KHZ] = { (u32)tsc_khz, 0, 0, 0 },
 		[PV_CPUID_IDENTITY] = { d->mode, 0, d->id, d->vcpu_count },
 	};

@@ -64,7 +64,7 @@ struct svm_vcpu {
 	/* NMIs are masked from an injection to the end of the next IRET. (events.c) */
 	bool nmi_masked, nmi_at_iret, nmi_window;
 	u64 nmi_iret_rip; /* where nmi_at_iret */
-	bool step; /* one instruction is stepped over in this entry, so that an event can follow it */
+	bool step; /* this entry is for one instruction, so that an event can follow it */
 	bool step_guest_tf; /* the guest steps as well */
 	u64 step_dr6;
 	bool shadowed; /* QEMU: entered in an interrupt shadow, at shadow_rip */

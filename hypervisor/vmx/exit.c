@@ -195,12 +195,6 @@ ALWAYS_INLINE void enter(struct vcpu *v, struct vmexit *exit)
 	decode(v, exit, reason);
 }
 
-/* A single-stepping guest expects its #DB after the instruction that we carried out for it. */
-static __attribute__((cold, noinline)) void single_step(void)
-{
-	vmwrite(GUEST_PENDING_DEBUG, vmread(GUEST_PENDING_DEBUG) | BIT(14));
-}
-
 /* STI and MOV SS hold interrupts (MOV SS also #DB) off for one instruction: this was it. */
 static void shadow_over(struct vcpu *v)
 {
@@ -211,13 +205,27 @@ static void shadow_over(struct vcpu *v)
 		vmwrite(GUEST_INTERRUPTIBILITY, blocked & ~(BLOCKED_BY_STI | BLOCKED_BY_MOV_SS));
 }
 
+/*
+ * What the end of an instruction does to RF and TF: RF held a breakpoint off for it alone, and a
+ * single-stepping guest expects its #DB now.
+ */
+static __attribute__((cold, noinline)) void debug_flags(struct vcpu *v, u64 rflags)
+{
+	vmwrite(GUEST_RFLAGS, rflags & ~RFLAGS_RF);
+	if (!(rflags & RFLAGS_TF))
+		return;
+	shadow_over(v);
+	vmwrite(GUEST_PENDING_DEBUG, vmread(GUEST_PENDING_DEBUG) | BIT(14));
+}
+
 ALWAYS_INLINE int advance(struct vcpu *v, struct vmexit *exit)
 {
+	u64 rflags;
+
 	vmwrite(GUEST_RIP, exit->rip + vmread(EXIT_INSTRUCTION_LENGTH));
-	if (unlikely(vmread(GUEST_RFLAGS) & RFLAGS_TF)) {
-		shadow_over(v);
-		single_step();
-	}
+	rflags = vmread(GUEST_RFLAGS);
+	if (unlikely(rflags & (RFLAGS_TF | RFLAGS_RF)))
+		debug_flags(v, rflags);
 	return 0;
 }
 

@@ -11,10 +11,7 @@
 
 u64 registers_spin(u64 pattern, u64 rounds);
 
-/*
- * Fills 14 registers, waits with all of them live, returns 0 if none changed. The counter is in
- * memory.
- */
+/* Fills 14 registers, waits with all of them live (it counts in memory); 0 if none changed. */
 __asm__(".text\n.globl registers_spin\nregisters_spin:\n\t"
 	"push %rbx; push %rbp; push %r12; push %r13; push %r14; push %r15\n\t"
 	"mov %rdi, spin_pattern(%rip); mov %rsi, spin_left(%rip)\n\t"
@@ -38,8 +35,7 @@ static u32 xcr0;
 
 static void fpu_prepare(u64 seed)
 {
-	u32 bits = cpuid(1, 0).ecx & BIT(26) ? cpuid(0xd, 0).eax & 7 : 0;
-
+	xcr0 = cpuid(1, 0).ecx & BIT(26) ? cpuid(0xd, 0).eax & 7 : 0;
 	for (unsigned n = 0; n < XSAVE_BYTES; n++)
 		fpu_set[n] = (u8)(seed * 37 + n * 11);
 	/* Control words that hardware takes, all x87 registers in use, the header of XSAVE. */
@@ -48,12 +44,11 @@ static void fpu_prepare(u64 seed)
 	*(u16 *)fpu_set = 0x37f;
 	fpu_set[4] = 0xff;
 	*(u32 *)(fpu_set + 24) = 0x1f80;
-	xcr0 = bits;
-	*(u64 *)(fpu_set + 512) = bits;
-	if (bits) {
+	*(u64 *)(fpu_set + 512) = xcr0;
+	if (xcr0) {
 		write_cr4(read_cr4() | CR4_OSXSAVE);
-		xsetbv(0, bits);
-		__asm__ volatile("xrstor64 %0" : : "m"(fpu_set), "a"(bits), "d"(0));
+		xsetbv(0, xcr0);
+		__asm__ volatile("xrstor64 %0" : : "m"(fpu_set), "a"(xcr0), "d"(0));
 	} else {
 		__asm__ volatile("fxrstor64 %0" : : "m"(fpu_set));
 	}
@@ -91,12 +86,12 @@ static u64 msr_value(u64 seed, u32 msr)
 	return seed << 40 | (u64)msr << 4;
 }
 
-#define DR(n, write) \
+#define DR(n, value) \
 	do { \
 		if (write) \
 			__asm__ volatile("mov %0, %%dr" #n : : "r"(value)); \
 		__asm__ volatile("mov %%dr" #n ", %0" : "=r"(seen)); \
-		wrong += seen != value; \
+		wrong += seen != (value); \
 	} while (0)
 
 /*
@@ -105,20 +100,15 @@ static u64 msr_value(u64 seed, u32 msr)
  */
 static unsigned debug_registers(u64 seed, bool write)
 {
-	u64 value = 0x500000000000ull + (seed << 20), seen;
+	u64 base = 0x500000000000ull + (seed << 20), seen;
 	unsigned wrong = 0;
 
-	DR(0, write);
-	value += 8;
-	DR(1, write);
-	value += 8;
-	DR(2, write);
-	value += 8;
-	DR(3, write);
-	value = (seed & 1 ? 0x99990400ull : 0x11110400ull) | (is_amd ? 0 : 0x55);
-	DR(7, write);
-	value = 0xffff0ff0ull | (seed & 0xf);
-	DR(6, write);
+	DR(0, base);
+	DR(1, base + 8);
+	DR(2, base + 16);
+	DR(3, base + 24);
+	DR(7, (seed & 1 ? 0x99990400ull : 0x11110400ull) | (is_amd ? 0 : 0x55));
+	DR(6, 0xffff0ff0ull | (seed & 0xf));
 	return wrong;
 }
 

@@ -10,20 +10,8 @@
 #define ROUNDS 20u
 #define VECTOR_PING 0x50 /* to the others; their handler answers */
 #define VECTOR_PONG 0x60 /* + vCPU, to vCPU 0 */
-#define SECOND 1000000000ull
 
 static volatile u32 identity[VCPUS], apic_id[VCPUS], spinning;
-
-static bool wait_for(const volatile u32 *value, u32 wanted)
-{
-	u64 end = now_ns() + SECOND;
-
-	while (*value != wanted && now_ns() < end) {
-		hypercall(PV_CALL_YIELD, 0, 0);
-		irq_window();
-	}
-	return *value == wanted;
-}
 
 static s64 refused(struct pv_vcpu_context *c)
 {

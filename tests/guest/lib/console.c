@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The console, a transition a line: CONSOLE where the domain has hypercalls, else the debug port a
- * byte at a time. On top of it TAP: a plan first, one line a result, and the verdict at the end.
+ * byte at a time. On top of it TAP: one line a result, and the verdict at the end. The plan comes
+ * first, or last where the number of results is not known before.
  */
 #include "guest.h"
 
@@ -78,11 +79,19 @@ void skip(unsigned tests, const char *why)
 		print("ok %u # SKIP %s\n", ++results, why);
 }
 
+u64 tap_end(void)
+{
+	if (!planned)
+		print("1..%u\n", results);
+	else if (results != planned)
+		print("# %u planned, %u seen\n", planned, results);
+	console_flush();
+	return failures != 0 || (planned && results != planned);
+}
+
 void finish(void)
 {
-	if (results != planned)
-		print("# %u planned, %u seen\n", planned, results);
-	guest_exit(failures != 0 || results != planned);
+	guest_exit(tap_end());
 }
 
 void bail(const char *format, ...)

@@ -35,10 +35,11 @@ void console_flush(void);
 extern bool has_hypercalls; /* found by trying one */
 void print(const char *format, ...) PRINTF(1, 2);
 
-void plan(unsigned tests); /* first; the number of ok() and skip() results to come */
+void plan(unsigned tests); /* first: the number of ok() and skip() results; without it, at the end */
 bool ok(bool passed, const char *format, ...) PRINTF(2, 3); /* returns `passed` */
 void skip(unsigned tests, const char *why);
-void finish(void) __attribute__((noreturn)); /* status 0 if the plan was kept and nothing failed */
+u64 tap_end(void); /* the last line; returns 0 if the plan was kept and nothing failed, else 1 */
+void finish(void) __attribute__((noreturn)); /* with it as status */
 /* Something that makes going on useless. */
 void bail(const char *format, ...) __attribute__((noreturn)) PRINTF(1, 2);
 
@@ -141,6 +142,23 @@ static inline void mark(u32 id)
 {
 	outl(PV_PORT_MARK, id);
 }
+
+/*
+ * A case of pv-abi/abi.toml: CALL must give ERRNO (OK: a result that is not negative). Returns the
+ * result. tests/lint/guest_calls.py looks for one of each; WANT says nothing by itself, for other
+ * vCPUs and for calls that do not return.
+ */
+#define PV_OK 0
+#define CASE(call, wanted, what, ...) \
+	case_run(PV_CALL_##call, PV_##wanted, #call ": " what, (const u64[6]){ __VA_ARGS__ })
+#define WANT(call, wanted, ...) \
+	case_holds(hypercall6(PV_CALL_##call, (const u64[6]){ __VA_ARGS__ }), PV_##wanted)
+s64 case_run(u64 nr, s64 wanted, const char *what, const u64 args[6]);
+bool case_holds(s64 result, s64 wanted);
+/* Gives others the CPU until *value is wanted, or for a second of the TSC. */
+bool wait_for(const volatile u32 *value, u32 wanted);
+/* AREA_REGISTER, or the end of the run. */
+void area_register(u64 kind, const volatile void *page);
 
 u64 tsc_khz(void);
 u64 now_ns(void); /* as BLOCK takes it */

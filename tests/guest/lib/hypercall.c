@@ -40,6 +40,36 @@ void hypercall_insn(void *arg)
 	hypercall((u64)arg, 0, 0);
 }
 
+bool case_holds(s64 result, s64 wanted)
+{
+	return wanted ? result == -wanted : result >= 0;
+}
+
+s64 case_run(u64 nr, s64 wanted, const char *what, const u64 args[6])
+{
+	s64 result = hypercall6(nr, args);
+
+	ok(case_holds(result, wanted), "%s gives %lld", what, (long long)result);
+	return result;
+}
+
+bool wait_for(const volatile u32 *value, u32 wanted)
+{
+	u64 end = rdtsc() + 1000 * tsc_khz();
+
+	while (*value != wanted && rdtsc() < end) {
+		hypercall(PV_CALL_YIELD, 0, 0);
+		irq_window();
+	}
+	return *value == wanted;
+}
+
+void area_register(u64 kind, const volatile void *page)
+{
+	if (hypercall(PV_CALL_AREA_REGISTER, kind, (u64)page) != 0)
+		bail("area %llu is refused", (unsigned long long)kind);
+}
+
 struct pv_vcpu_context *vcpu_context(u32 id, void (*fn)(void *), void *arg)
 {
 	struct guest_vcpu *vcpu = &vcpus[id];
