@@ -26,7 +26,8 @@ static const struct cpuid_filter filters[] = {
 	{ 0x1, 0, CPUID_LEAF_1, { ALL, 0x0000ff00, 0x76da3203, 0x078ba97f },
 	  "hidden: MONITOR, VMX, SMX, EIST, x2APIC, TSC deadline, debug store, perfmon (hardware "
 	  "that is not virtualized), MCE, MCA, MTRR, APIC (guests have none), thermal" },
-	{ 0x2, 0, 0, { ALL, ALL, ALL, ALL }, "cache descriptors" },
+	{ 0x2, 0, 0, { 0, 0, 0, 0 },
+	  "no descriptors: C libraries ask leaf 4 again for each, at every program's start" },
 	{ 0x4, 4, 0, { 0x3fff, ALL, ALL, ALL }, "cache geometry, without sharing by cores" },
 	{ 0x7, 1, 0, { 0, 0x219c07a9, 0x00400004, 0 },
 	  "passes FSGSBASE BMI AVX2 SMEP ERMS INVPCID RDSEED ADX SMAP CLFLUSHOPT CLWB SHA UMIP "
@@ -124,6 +125,7 @@ static void adjust(struct cpuid_table *t, const struct domain *d)
 
 	t->entries[t->basic[0]].reg[0] = min(t->entries[t->basic[0]].reg[0], 0x15u);
 	t->entries[t->extended[0]].reg[0] = min(t->entries[t->extended[0]].reg[0], 0x80000008u);
+	t->entries[t->basic[2]].reg[0] = 1; /* one round of asking gets all */
 	one->reg[2] |= HYPERVISOR_PRESENT;
 	one->reg[1] |= vcpus << 16;
 	if (vcpus > 1)
