@@ -79,9 +79,7 @@ static struct vcpu *dequeue(struct cpu *cpu)
 	return NULL;
 }
 
-/*
- * Does anything that ends a block hold? HLT ends by an event alone, BLOCK also by time and by KICK.
- */
+/* HLT ends by an event alone, BLOCK also by time and by KICK. */
 bool sched_must_wake(const struct vcpu *v, u64 now)
 {
 	if (v->attention & (v->wake_mask | ATTENTION_DYING))
