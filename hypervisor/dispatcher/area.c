@@ -8,6 +8,7 @@
 #include "allocator/copy.h"
 #include "dispatcher/dispatcher.h"
 #include "lib/lib.h"
+#include "lib/muldiv.h"
 #include "machine/machine.h"
 
 #define FIELD(v, field, value) \
@@ -20,29 +21,20 @@
 
 #define PVCLOCK_TSC_STABLE 1u /* flags: all vCPUs' entries are one clock */
 
-/* mul and shift such that mul has its top bit set: the finest steps that the layout can express. */
+/*
+ * mul and shift such that mul has its top bit set: the finest steps that the layout can express.
+ * ns = ((tsc << shift) * mul) >> 32, so mul is 2^32 * 10^6 / (kHz * 2^shift).
+ */
 static void pvclock_factors(u32 *mul, int *shift)
 {
-	u64 khz = tsc_khz;
+	u64 quotient;
 
-	*shift = 0;
-	while (khz > 1000000) {
-		khz >>= 1;
-		(*shift)--;
+	for (*shift = -8; *shift < 24; ++*shift) {
+		quotient = multiply_divide(1000000, 1ull << (32 - *shift), tsc_khz);
+		if (quotient >> 32 == 0)
+			break;
 	}
-	while (khz <= 500000) {
-		khz <<= 1;
-		(*shift)++;
-	}
-	/* ns per (tsc << shift), times 2^32: 10^6 / khz is in [1, 2), so one more step down. */
-	(*shift)++;
-	khz <<= 1;
-	*mul = (u32)((1000000ull << 32) / khz);
-}
-
-static u64 shifted(u64 tsc, int shift)
-{
-	return shift < 0 ? tsc >> -shift : tsc << shift;
+	*mul = (u32)quotient;
 }
 
 u64 pvclock_ns(u64 tsc)
@@ -51,23 +43,23 @@ u64 pvclock_ns(u64 tsc)
 	u32 mul;
 
 	pvclock_factors(&mul, &shift);
-	return (u64)(((unsigned __int128)shifted(tsc, shift) * mul) >> 32);
+	tsc = shift < 0 ? tsc >> -shift : tsc << shift;
+	return (u64)(((unsigned __int128)tsc * mul) >> 32);
 }
 
+/* The guest's own arithmetic backwards, rounded up: it must never find that its timer came early. */
 u64 pvclock_tsc(u64 ns)
 {
-	u64 tsc, step = tsc_khz / 1000000 + 1;
+	u64 shifted;
+	int shift;
+	u32 mul;
 
 	/* Any number a guest may think of: what is 36 years away is never. */
 	if (ns >> 60)
 		return ~0ull;
-	tsc = ns_to_tsc(ns);
-	/*
-	 * ns_to_tsc() is exact, the guest's factors are not: it must not find that we came early.
-	 */
-	for (unsigned i = 0; i < 64 && pvclock_ns(tsc) < ns; i++)
-		tsc += step;
-	return tsc;
+	pvclock_factors(&mul, &shift);
+	shifted = multiply_divide(ns, 1ull << 32, mul) + 1;
+	return shift < 0 ? shifted << -shift : (shifted + (1ull << shift) - 1) >> shift;
 }
 
 void area_write_time(struct vcpu *v)
@@ -103,15 +95,18 @@ void area_write_preempted(struct vcpu *v, bool preempted)
 		FIELD(v, preempted, &flag);
 }
 
-static void counts_write(struct vcpu *v)
+/* Calls and batch members by number; one array of them is all that a stack should carry. */
+static __attribute__((noinline)) void counts_write(struct vcpu *v, bool is_members)
 {
-	u64 calls[CALLS_SHOWN] = { 0 };
+	size_t field = is_members ? offsetof(struct pv_vcpu_area, members) :
+				    offsetof(struct pv_vcpu_area, calls);
+	u64 counts[CALLS_SHOWN] = { 0 };
 
 	for (unsigned row = 0; row < HYPERCALL_ROWS; row++)
 		if (hypercall_number(row) < CALLS_SHOWN)
-			calls[hypercall_number(row)] = v->calls[row].count;
-	guest_write(&v->domain->p2m, v->area + offsetof(struct pv_vcpu_area, calls), calls,
-		    sizeof(calls));
+			counts[hypercall_number(row)] = is_members ? v->members[row] :
+								     v->calls[row].count;
+	guest_write(&v->domain->p2m, v->area + field, counts, sizeof(counts));
 }
 
 static void version_step(struct vcpu *v)
@@ -132,12 +127,15 @@ void area_write_state(struct vcpu *v)
 		times[i] = pvclock_ns(v->state_tsc[i]);
 	for (unsigned i = 0; i < PV_EXIT_COUNT; i++)
 		exits[i] = v->exits[i].count;
+	for (unsigned row = 0; row < HYPERCALL_ROWS; row++)
+		exits[PV_EXIT_HYPERCALL] += v->calls[row].count;
 	version_step(v); /* odd: being written */
 	FIELD(v, state, &state);
 	FIELD(v, state_since_ns, &since);
 	FIELD(v, state_ns, times);
 	FIELD(v, exits, exits);
-	counts_write(v);
+	counts_write(v, false);
+	counts_write(v, true);
 	version_step(v);
 }
 

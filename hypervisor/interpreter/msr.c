@@ -88,6 +88,8 @@ const struct msr_rule msr_rules[] = {
 	  .why = "MTRRcap: none, as CPUID says" },
 	{ ONE(0x179), .read = MSR_VALUE, .write = MSR_DENY, .value = 0,
 	  .why = "MCG_CAP: no machine-check banks, as CPUID says" },
+	{ ONE(0xc0010055), .read = MSR_VALUE, .write = MSR_DENY, .value = 0,
+	  .why = "AMD interrupt-pending message: none, which kernels look for" },
 	{ ONE(0x1a0), .read = MSR_VALUE, .write = MSR_DENY, .value = 1,
 	  .why = "MISC_ENABLE: fast strings on, everything else fixed" },
 	{ ONE(0x1d9), DENY, .why = "DEBUGCTL: branch tracing would leak across domains" },

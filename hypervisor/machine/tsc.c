@@ -5,6 +5,7 @@
  * truth, but an emulated CPU may state the frequency of the model it imitates, so it only refines
  * a measurement that it agrees with. Needs acpi_init().
  */
+#include "lib/muldiv.h"
 #include "lib/types.h"
 #include "machine/internal.h"
 #include "machine/machine.h"
@@ -25,19 +26,6 @@
 #define FALLBACK_KHZ 1000000u
 
 u64 tsc_khz;
-
-/* a * b / c, or all ones where that needs more than 64 bits. */
-static u64 multiply_divide(u64 a, u64 b, u64 c)
-{
-	unsigned __int128 product = (unsigned __int128)a * b;
-	u64 high = (u64)(product >> 64), low = (u64)product;
-
-	if (high >= c)
-		return ~0ull;
-	/* The compiler would call a library for a division of 128 bits. */
-	__asm__("div %2" : "+a"(low), "+d"(high) : "r"(c) : "cc");
-	return low;
-}
 
 /* Exact to one tick for any argument: no precomputed factor that loses digits over days. */
 u64 ns_to_tsc(u64 ns)
