@@ -206,7 +206,7 @@ __attribute__((used)) static void run(void)
 		pid = call5(__NR_wait4, -1, (long)&status, 0, 0, 0);
 	while (pid != child && pid != -10 /* ECHILD */);
 	/* As the shell has it: an exit status, or 128 and the signal. */
-	power_off(status & 0x7f ? 128 + (status & 0x7f) : (unsigned)status >> 8);
+	power_off(status & 0x7f ? 128u + (status & 0x7f) : (unsigned)status >> 8);
 }
 
 asm(".globl _start\n_start:\n\txor %ebp, %ebp\n\tand $-16, %rsp\n\tcall run\n\thlt\n");
