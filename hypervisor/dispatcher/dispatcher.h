@@ -39,6 +39,8 @@ void irq_raise(struct vcpu *v, unsigned vector); /* any CPU may call these two *
 void nmi_raise(struct vcpu *v);
 void events_prepare(struct vcpu *v); /* before each entry with attention */
 bool irq_pending(const struct vcpu *v);
+/* The same for a vCPU that wants to sleep: what it has taken without an exit does not count. */
+bool irq_waits(struct vcpu *v);
 
 /* schedule.c */
 extern u32 live_domains;

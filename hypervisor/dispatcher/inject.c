@@ -120,6 +120,27 @@ static void inject(struct vcpu *v, const struct event *e)
 		trace_inject(v->ring, v, e->vector, e->error);
 }
 
+/* The vector on offer has been delivered meanwhile, or waits like any other again. */
+static void irq_take_back(struct vcpu *v)
+{
+	if (v->offered < 0)
+		return;
+	if (backend->virtual_irq(v, -1))
+		irq_delivered(v, v->offered);
+	else
+		irq_raise(v, (unsigned)v->offered);
+	v->offered = -1;
+}
+
+bool irq_waits(struct vcpu *v)
+{
+	irq_take_back(v);
+	vcpu_attended(v, ATTENTION_IRQ);
+	if (irq_pending(v))
+		vcpu_attend(v, ATTENTION_IRQ);
+	return v->attention & ATTENTION_IRQ;
+}
+
 /*
  * A vector can go in with this entry, or is left with the hardware, or a window exit will tell us.
  */
@@ -127,13 +148,7 @@ static void irq_prepare(struct vcpu *v, bool entry_is_free)
 {
 	int vector;
 
-	if (v->offered >= 0) {
-		if (backend->virtual_irq(v, -1))
-			irq_delivered(v, v->offered);
-		else
-			irq_raise(v, (unsigned)v->offered);
-		v->offered = -1;
-	}
+	irq_take_back(v);
 	/* Cleared before irr is read: a vector that is raised in between sets it again. */
 	vcpu_attended(v, ATTENTION_IRQ);
 	vector = irq_highest(v);

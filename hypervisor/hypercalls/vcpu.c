@@ -50,7 +50,7 @@ s64 hypercall_block(struct vcpu *v)
 	v->deadline = deadline ? pvclock_tsc(deadline) : ~0ull;
 	area_write_deadline(v);
 	vcpu_attend(v, ATTENTION_KICK);
-	if (irq_pending(v) || (v->attention & ATTENTION_NMI))
+	if (irq_waits(v) || (v->attention & ATTENTION_NMI))
 		return 0;
 	v->is_kickable = true;
 	vcpu_block(v, true);

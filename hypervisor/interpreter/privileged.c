@@ -52,6 +52,7 @@ void vcpu_block(struct vcpu *v, bool interrupts_wake)
 enum verdict interpret_hlt(struct vcpu *v, struct vmexit *exit)
 {
 	(void)exit;
+	irq_waits(v);
 	v->is_kickable = false;
 	vcpu_block(v, backend->read(v, VREG_RFLAGS) & RFLAGS_IF);
 	return ADVANCE;
