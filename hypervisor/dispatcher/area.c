@@ -58,7 +58,9 @@ u64 pvclock_tsc(u64 ns)
 	if (ns >> 60)
 		return ~0ull;
 	pvclock_factors(&mul, &shift);
-	shifted = multiply_divide(ns, 1ull << 32, mul) + 1;
+	shifted = multiply_divide(ns, 1ull << 32, mul);
+	if ((unsigned __int128)shifted * mul < (unsigned __int128)ns << 32)
+		shifted++;
 	return shift < 0 ? shifted << -shift : (shifted + (1ull << shift) - 1) >> shift;
 }
 
