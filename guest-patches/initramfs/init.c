@@ -123,7 +123,8 @@ static void write_number(char *to, unsigned n)
 /* The hypervisor reports the status; on a PC the line is all there is. */
 static void power_off(unsigned status)
 {
-	long fd = call3(__NR_open, (long)"/sys/module/paravane/parameters/exit_status", O_WRONLY, 0);
+	long fd =
+		call3(__NR_open, (long)"/sys/module/paravane/parameters/exit_status", O_WRONLY, 0);
 	char number[8];
 
 	write_number(number, status & 255);
@@ -133,12 +134,13 @@ static void power_off(unsigned status)
 		say("init: exit status ");
 		say(number);
 	}
-	call5(__NR_reboot, LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2, LINUX_REBOOT_CMD_POWER_OFF, 0, 0);
+	call5(__NR_reboot, LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2, LINUX_REBOOT_CMD_POWER_OFF, 0,
+	      0);
 	for (;;)
 		call3(__NR_pause, 0, 0, 0);
 }
 
-/* The last console of the list is the one that /dev/console is; a terminal of its own can do job control. */
+/* The last console of the list is what /dev/console is; as a terminal it can do job control. */
 static void open_console(void)
 {
 	char path[128] = "/dev/", active[64];
@@ -164,7 +166,8 @@ static void open_console(void)
 static void start(char *command)
 {
 	char *run[] = { "sh", "-c", command, 0 }, *login[] = { "-sh", 0 };
-	char *env[] = { "PATH=/bin:/sbin:/usr/bin:/usr/sbin:/tests", "HOME=/root", "TERM=linux", 0 };
+	char *env[] = { "PATH=/bin:/sbin:/usr/bin:/usr/sbin:/tests", "HOME=/root", "TERM=linux",
+			0 };
 
 	call3(__NR_setsid, 0, 0, 0);
 	open_console();

@@ -47,7 +47,7 @@ u64 pvclock_ns(u64 tsc)
 	return (u64)(((unsigned __int128)tsc * mul) >> 32);
 }
 
-/* The guest's own arithmetic backwards, rounded up: it must never find that its timer came early. */
+/* The guest's own arithmetic backwards, rounded up: its timer must never come early to it. */
 u64 pvclock_tsc(u64 ns)
 {
 	u64 shifted;

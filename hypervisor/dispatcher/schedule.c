@@ -291,7 +291,7 @@ struct vcpu *sched_next(struct cpu *cpu)
 
 		spin_lock(&sched_lock);
 		cpu->kicked = false;
-		idle_cpus &= ~BIT(cpu->index); /* it is awake: nobody needs to kick it, itself least */
+		idle_cpus &= ~BIT(cpu->index); /* it is awake: no kick, least of all its own */
 		next = timers_fire(cpu, now, &barking);
 		v = dequeue(cpu);
 		if (v) {

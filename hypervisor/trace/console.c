@@ -32,9 +32,8 @@ void console_write(struct console *c, const char *text, size_t bytes)
 	for (size_t i = 0; i < bytes; i++) {
 		if (c->limit && c->written >= c->limit) {
 			if (!c->silenced)
-				log_line(
-					"domain %s: console limit of %llu bytes, rest dropped",
-					c->name, (unsigned long long)c->limit);
+				log_line("domain %s: console limit of %llu bytes, rest dropped",
+					 c->name, (unsigned long long)c->limit);
 			c->silenced = true;
 			break;
 		}

@@ -2,9 +2,9 @@
 /*
  * The world switch. vcpu->entry is called from one place (exit.c) that declares every register but
  * rsp as clobbered: the C loop keeps what it needs on the stack, and nothing is saved for a calling
- * convention at each exit. HOST_RSP is the end of the vCPU's register array, so after an exit pushes
- * put the guest's registers where they belong, without a register to address them by. Nothing can
- * use that stack meanwhile: interrupts are off, and NMI, #DF and #MC have stacks of their own.
+ * convention at each exit. HOST_RSP is the end of the vCPU's register array, so after an exit
+ * pushes put the guest's registers where they belong, without a register to address them by.
+ * Nothing can use that stack meanwhile: interrupts are off, and NMI, #DF and #MC have their own.
  */
 #include "vmx/entry.h"
 
