@@ -104,6 +104,7 @@ static struct pv_bundle_header header_of(const struct machine *m, const struct p
 		.slice_us = m->slice_us,
 		.trace_kinds = m->trace_kinds,
 		.trace_records = m->trace_records,
+		.flags = m->has_input ? PV_BUNDLE_INPUT : 0,
 	};
 
 	for (unsigned int i = 0; i < m->domain_count; i++)

@@ -67,6 +67,7 @@ struct machine {
 	uint64_t hw_off; /* PV_HW_* */
 	uint32_t trace_kinds; /* bit per PV_KIND_*, 0 = off */
 	uint32_t trace_records; /* per CPU */
+	bool has_input; /* somebody types on the first serial port: PV_BUNDLE_INPUT */
 	unsigned int domain_count;
 	struct domain domains[PV_BUNDLE_DOMAINS_MAX];
 	struct place memory_at; /* of machine.memory, or of the document */
@@ -78,7 +79,10 @@ struct machine {
  */
 typedef char *(*path_resolver)(const char *text, const char *yaml_file, char *why, size_t why_size);
 
-/* `payload:NAME` is a guest built with the project; other paths are relative to the YAML file. */
+/*
+ * `payload:NAME` is a guest built with the project, `guest:linux` and `guest:initramfs` are the
+ * Linux guest, built now if it is not there; other paths are relative to the YAML file.
+ */
 char *resolve_path(const char *text, const char *yaml_file, char *why, size_t why_size);
 /* For the test manifest: a plain NAME is a guest built with the project; else as resolve_path(). */
 char *resolve_test_kernel(const char *text, const char *yaml_file, char *why, size_t why_size);

@@ -172,26 +172,30 @@ static int read_cpus(const struct yaml_reader *r, yaml_node_t *node, void *into)
 	return result;
 }
 
-static const struct yaml_switch domain_features[] = {
-	{ "leaves", PV_FEATURE_LEAVES },
-	{ "hypercalls", PV_FEATURE_HYPERCALLS },
-	{ "rdtsc_exit", PV_FEATURE_RDTSC_EXIT },
-	{ "stray_exits", PV_FEATURE_STRAY_EXITS },
-	{ NULL, 0 },
-};
+/* Every feature of the ABI has its switch, under the name that it has there. */
+static const struct yaml_switch *domain_features(void)
+{
+	static struct yaml_switch switches[ARRAY_SIZE(pv_feature_names) + 1];
+	size_t used = 0;
 
-/* Off unless asked for; all others are on unless switched off. */
-#define OPT_IN_FEATURES (PV_FEATURE_RDTSC_EXIT | PV_FEATURE_STRAY_EXITS)
+	for (size_t bit = 0; bit < ARRAY_SIZE(pv_feature_names); bit++)
+		if (pv_feature_names[bit])
+			switches[used++] =
+				(struct yaml_switch){ pv_feature_names[bit], 1ull << bit };
+	switches[used] = (struct yaml_switch){ NULL, 0 };
+	return switches;
+}
 
 static int read_features(const struct yaml_reader *r, yaml_node_t *node, void *into)
 {
 	struct domain_reading *reading = into;
 	uint64_t on = 0, off = 0;
 
-	if (yaml_read_switches(r, node, "features of a domain", domain_features, &on, &off))
+	if (yaml_read_switches(r, node, "features of a domain", domain_features(), &on, &off))
 		return -1;
-	reading->d->features_on = on & OPT_IN_FEATURES;
-	reading->d->features_off = off & ~OPT_IN_FEATURES;
+	/* Those are off unless asked for, all others are on unless switched off. */
+	reading->d->features_on = on & PV_FEATURES_OPT_IN;
+	reading->d->features_off = off & ~PV_FEATURES_OPT_IN;
 	return 0;
 }
 
@@ -207,8 +211,10 @@ static int read_calls(const struct yaml_reader *r, yaml_node_t *node, void *into
 	for (size_t i = 0; (item = yaml_item(r->doc, node, i)); i++) {
 		size_t call;
 
-		if (yaml_read_name(r, item, "a hypercall", pv_call_names, ARRAY_SIZE(pv_call_names),
-				   &call))
+		if (yaml_read_name(
+			    r, item,
+			    "a hypercall such as NULL or CONSOLE (docs/hypercalls.md lists them)",
+			    pv_call_names, ARRAY_SIZE(pv_call_names), &call))
 			result = -1;
 		else
 			reading->d->call_mask[call / 64] |= 1ull << (call % 64);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * From what `kernel:` and `initrd:` say to a file: a path relative to the description that names
- * it, or payload:NAME for a guest that was built with the project.
+ * it, payload:NAME for a guest that was built with the project, or guest:NAME for Linux.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -9,8 +9,10 @@
 #include <sys/stat.h>
 
 #include "config.h"
+#include "guest.h"
 
 #define PAYLOAD_PREFIX "payload:"
+#define GUEST_PREFIX "guest:"
 
 /* Takes path; returns it if it is a regular file. */
 static char *existing(char *path, const char *hint, char *why, size_t why_size)
@@ -45,6 +47,8 @@ char *resolve_path(const char *text, const char *yaml_file, char *why, size_t wh
 
 	if (!strncmp(text, PAYLOAD_PREFIX, strlen(PAYLOAD_PREFIX)))
 		return payload(text + strlen(PAYLOAD_PREFIX), why, why_size);
+	if (!strncmp(text, GUEST_PREFIX, strlen(GUEST_PREFIX)))
+		return guest_resolve(text + strlen(GUEST_PREFIX), why, why_size);
 	if (*text == '/' || !slash)
 		path = xstrdup(text);
 	else

@@ -12,6 +12,8 @@
 
 #include "config.h"
 
+#define YAML_NAMES_SHOWN 16u /* of a list to choose from, in a message */
+
 static int add_error(const struct yaml_reader *r, const yaml_node_t *at, const char *text)
 {
 	return errors_add_at(r->errors, r->file, at->start_mark.line + 1, at->start_mark.column + 1,
@@ -318,11 +320,12 @@ int yaml_read_name(const struct yaml_reader *r, yaml_node_t *node, const char *w
 		   const char *const *names, size_t count, size_t *index)
 {
 	char all[ERROR_TEXT_MAX / 2] = "";
-	size_t used = 0;
+	size_t used = 0, named = 0;
 
 	for (size_t i = 0; i < count; i++) {
 		if (!names[i])
 			continue;
+		named++;
 		if (is_text(node) && !strcasecmp((const char *)node->data.scalar.value, names[i])) {
 			*index = i;
 			return 0;
@@ -331,5 +334,8 @@ int yaml_read_name(const struct yaml_reader *r, yaml_node_t *node, const char *w
 			used += (size_t)snprintf(all + used, sizeof(all) - used, "%s%s",
 						 used ? ", " : "", names[i]);
 	}
+	/* Nobody reads a list of forty: there the caller's words must do. */
+	if (named > YAML_NAMES_SHOWN)
+		return yaml_expected(r, node, "%s", what);
 	return yaml_expected(r, node, "%s: %s", what, all);
 }

@@ -25,6 +25,7 @@
 
 /*
  * ips is the number of emulated instructions in one emulated second; only ratios to it matter.
+ * clock: with somebody at the keyboard an idle machine waits for real time, else it skips ahead.
  * vga realtime=0 and few updates: screen refresh otherwise follows the host's clock.
  * reset_on_triple_fault=0: a triple fault of the hypervisor ends the run, with the CPU state in the
  * log. (One of a guest is an exit and never gets here.)
@@ -44,7 +45,7 @@ static const char config_text[] =
 	"ata0-master: type=cdrom, path=\"" BOOT_ISO "\", status=inserted\n"
 	"ata1: enabled=0\n"
 	"boot: cdrom\n"
-	"clock: sync=none, time0=%d\n"
+	"clock: sync=%s, time0=%d\n"
 	"port_e9_hack: enabled=1\n"
 	"magic_break: enabled=0\n"
 	"mouse: enabled=0\n"
@@ -120,13 +121,21 @@ static int link_files(const struct launch *launch, struct errors *e)
 	return result;
 }
 
+static char *serial_port(const struct launch *launch)
+{
+	if (launch->input)
+		return xasprintf("enabled=1, mode=term, dev=\"%s\"", launch->input);
+	return xstrdup(launch->has_serial ? "enabled=1, mode=file, dev=\"" LAUNCH_SERIAL "\"" :
+					    "enabled=0");
+}
+
 static int prepare(struct launch *launch, struct errors *e)
 {
 	unsigned long long mib = launch->memory_bytes / MIB;
-	const char *com1 = launch->has_serial ? "enabled=1, mode=file, dev=\"" LAUNCH_SERIAL "\"" :
-						"enabled=0";
+	char *com1 = serial_port(launch);
 	char *text = xasprintf(config_text, launch->cpus, mib, mib,
-			       (unsigned long long)MACHINE_BUNDLE_ADDRESS, RTC_START, com1);
+			       (unsigned long long)MACHINE_BUNDLE_ADDRESS,
+			       launch->input ? "slowdown" : "none", RTC_START, com1);
 	int result = -1;
 
 	/* The packaged Bochs starts in its debugger, which reads debugger.rc: continue. */
@@ -143,6 +152,7 @@ static int prepare(struct launch *launch, struct errors *e)
 		launch_arg(launch, "debugger.rc");
 		result = 0;
 	}
+	free(com1);
 	free(text);
 	return result;
 }

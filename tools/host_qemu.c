@@ -32,8 +32,15 @@ static void common_args(struct launch *launch)
 	launch_arg(launch, "stdio");
 	launch_arg(launch, "-device");
 	launch_arg(launch, "isa-debug-exit,iobase=0xf4,iosize=0x4");
+	if (launch->input) {
+		launch_arg(launch, "-chardev");
+		launch_arg(launch, "serial,id=keyboard,path=%s", launch->input);
+	}
 	launch_arg(launch, "-serial");
-	launch_arg(launch, "%s", launch->has_serial ? "file:" LAUNCH_SERIAL : "none");
+	launch_arg(launch, "%s",
+		   launch->input      ? "chardev:keyboard" :
+		   launch->has_serial ? "file:" LAUNCH_SERIAL :
+					"none");
 	if (launch->gdb) {
 		/* A socket in the private folder: two runs at once do not meet on a port. */
 		launch_arg(launch, "-gdb");
@@ -45,8 +52,8 @@ static void common_args(struct launch *launch)
 /*
  * icount makes time a function of executed instructions: 2^shift ns each. That, with one emulation
  * thread and a fixed clock, makes two runs identical, which counts and tests rely on. sleep=off
- * lets an idle machine skip to its next timer at once. What it costs: CPUs take turns on one host
- * core.
+ * lets an idle machine skip to its next timer at once, unless somebody is at the keyboard: then a
+ * second is a second. What it costs: CPUs take turns on one host core.
  */
 static int prepare_tcg(struct launch *launch, struct errors *e)
 {
@@ -57,7 +64,7 @@ static int prepare_tcg(struct launch *launch, struct errors *e)
 	launch_arg(launch, "-cpu");
 	launch_arg(launch, "max,+svm,+npt");
 	launch_arg(launch, "-icount");
-	launch_arg(launch, "shift=1,sleep=off");
+	launch_arg(launch, "shift=1,sleep=%s", launch->input ? "on" : "off");
 	launch_arg(launch, "-rtc");
 	launch_arg(launch, "base=2020-01-01,clock=vm");
 	return 0;

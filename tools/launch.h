@@ -29,6 +29,7 @@ struct launch {
 	uint64_t memory_bytes; /* of the emulated machine */
 	unsigned int cpus;
 	bool has_serial; /* the first serial port exists and is written to LAUNCH_SERIAL */
+	const char *input; /* pseudo-terminal that is the first serial port, or NULL */
 	bool gdb; /* stop before the first instruction and wait for a debugger */
 
 	/* What to execute; set by the launcher, freed by launch_free(). */

@@ -132,8 +132,15 @@ static bool fill_memory(const struct trial *t)
 static bool set_registers(const struct trial *t)
 {
 	struct kvm_regs regs = { .rip = CODE, .rsp = MEMORY_BYTES, .rflags = 2 };
-	struct kvm_segment code = { .limit = 0xffffffff, .selector = 8, .type = 11,
-				    .present = 1, .db = 1, .s = 1, .g = 1 };
+	struct kvm_segment code = {
+		.limit = 0xffffffff,
+		.selector = 8,
+		.type = 11,
+		.present = 1,
+		.db = 1,
+		.s = 1,
+		.g = 1,
+	};
 	struct kvm_segment data = code;
 	struct kvm_sregs sregs;
 

@@ -50,8 +50,23 @@ static const struct command {
 	  "  --timeout S   end the machine after S seconds (exit code 4)\n"
 	  "  --gdb         wait for a debugger before the first instruction\n"
 	  "  --verbose     show all of the hypervisor's log\n"
+	  "  --interactive give the first guest this terminal; a Linux guest has it anyway, if\n"
+	  "                there is one; Ctrl-] q ends the machine\n"
+	  "  --batch       give it to no guest\n"
+	  "  --exec CMD    run the shell command CMD in the first Linux guest: its output alone\n"
+	  "                goes to standard output, the kernel's messages and other guests' to nowhere\n"
 	  "Exit code: 0 all guests ended well, 1 a guest failed, 2 usage or description,\n"
-	  "3 the hypervisor failed, 4 timeout.\n" },
+	  "3 the hypervisor failed, 4 timeout. With --exec it is the command's; where it is pvn's\n"
+	  "own (1 a guest that panicked or was killed, 2, 3, 4 as above), a line\n"
+	  "\"pvn: error: ...\" on standard error says so, which a command cannot write there.\n" },
+	{ "guest", cmd_guest, "build the Linux guest",
+	  "[options]\n"
+	  "Builds what guest:linux and guest:initramfs in a machine description stand for, unless\n"
+	  "it is in the cache: Debian's linux-source-6.1 with the patches of guest-patches/.\n"
+	  "  --print       print the paths, kernel and initramfs, on standard output\n"
+	  "  --pc          tell the kernel's bzImage as well, which boots on a plain PC\n"
+	  "  --check       only see whether the patches apply to the installed source\n"
+	  "  --clean       remove what was built\n" },
 	{ "check", cmd_check, "check a machine description",
 	  "FILE\n"
 	  "Prints a summary, or the errors with file, line and column.\n" },

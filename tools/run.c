@@ -10,18 +10,30 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "run_exec.h"
 #include "run_print.h"
 #include "trace.h"
 
 struct run_command {
-	const char *file, *mode, *stats, *trace, *serial;
+	const char *file, *mode, *stats, *trace, *serial, *exec;
 	enum host host;
-	bool gdb, is_verbose;
+	bool gdb, is_verbose, is_batch, is_interactive;
 	unsigned int timeout_s, cpus;
+	int exec_domain; /* where the command runs */
 };
 
-enum { OPTION_ON = 256, OPTION_MODE, OPTION_STATS, OPTION_TRACE, OPTION_GDB, OPTION_TIMEOUT,
-       OPTION_CPUS, OPTION_SERIAL };
+enum {
+	OPTION_ON = 256,
+	OPTION_MODE,
+	OPTION_STATS,
+	OPTION_TRACE,
+	OPTION_GDB,
+	OPTION_TIMEOUT,
+	OPTION_CPUS,
+	OPTION_SERIAL,
+	OPTION_EXEC,
+	OPTION_BATCH
+};
 
 static const struct option options[] = {
 	{ "on", required_argument, NULL, OPTION_ON },
@@ -33,6 +45,9 @@ static const struct option options[] = {
 	{ "cpus", required_argument, NULL, OPTION_CPUS },
 	{ "serial", required_argument, NULL, OPTION_SERIAL },
 	{ "verbose", no_argument, NULL, 'v' },
+	{ "interactive", no_argument, NULL, 'i' },
+	{ "batch", no_argument, NULL, OPTION_BATCH },
+	{ "exec", required_argument, NULL, OPTION_EXEC },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -80,6 +95,15 @@ static bool take_option(struct run_command *command, int option)
 		return parse_number("--timeout", optarg, 1, 1000000, &command->timeout_s);
 	case OPTION_CPUS:
 		return parse_number("--cpus", optarg, 1, PV_CPUS_MAX, &command->cpus);
+	case OPTION_EXEC:
+		command->exec = optarg;
+		return true;
+	case OPTION_BATCH:
+		command->is_batch = true;
+		return true;
+	case 'i':
+		command->is_interactive = true;
+		return true;
 	case 'v':
 		command->is_verbose = true;
 		return true;
@@ -88,12 +112,29 @@ static bool take_option(struct run_command *command, int option)
 	}
 }
 
+/* Who has the first serial port and the terminal? */
+static bool check_console(const struct run_command *command)
+{
+	if (command->exec && !*command->exec)
+		pvn_error("--exec: expected a command");
+	else if (command->is_interactive && (command->is_batch || command->exec || command->serial))
+		pvn_error("--interactive: the terminal cannot be the guest's together with %s",
+			  command->exec     ? "--exec" :
+			  command->is_batch ? "--batch" :
+					      "--serial");
+	else if (command->is_interactive && !console_has_user())
+		pvn_error("--interactive: standard input and output are expected to be a terminal");
+	else
+		return true;
+	return false;
+}
+
 static bool parse_command(struct run_command *command, int argc, char **argv)
 {
 	int option;
 
 	optind = 1;
-	while ((option = getopt_long(argc, argv, "v", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "vi", options, NULL)) != -1) {
 		if (!take_option(command, option))
 			return false;
 	}
@@ -103,7 +144,7 @@ static bool parse_command(struct run_command *command, int argc, char **argv)
 		return false;
 	}
 	command->file = argv[optind];
-	return true;
+	return check_console(command);
 }
 
 /* The host to run on: the one asked for, if it is there, or the best one that is. */
@@ -129,12 +170,35 @@ static bool choose_host(struct run_command *command)
 	return true;
 }
 
-static int load_machine(const struct run_command *command, struct machine **machine)
+/* After the machine is known: what the first Linux guest is for. */
+static int settle_console(struct run_command *command, struct machine *m, struct errors *e)
+{
+	bool may_ask = !command->is_batch && !command->serial && !command->gdb;
+
+	if (command->exec) {
+		command->exec_domain = run_exec_find(m);
+		if (command->exec_domain < 0)
+			return errors_add(e, "--exec: no domain of %s is a Linux kernel (vmlinux)",
+					  command->file);
+		return run_exec_add(&m->domains[command->exec_domain], command->exec, e);
+	}
+	/* Other guests read nothing; their users want Ctrl-C. */
+	if (!command->is_interactive && may_ask && console_has_user())
+		command->is_interactive = !run_exec_find(m);
+	m->has_input = command->is_interactive;
+	return 0;
+}
+
+static int load_machine(struct run_command *command, struct machine **machine)
 {
 	struct errors errors = { 0 };
 	struct machine *m = machine_load(command->file, &errors);
 
 	if (m && command->mode && machine_set_mode(m, command->mode, &errors)) {
+		machine_free(m);
+		m = NULL;
+	}
+	if (m && settle_console(command, m, &errors)) {
 		machine_free(m);
 		m = NULL;
 	}
@@ -155,13 +219,18 @@ static int load_machine(const struct run_command *command, struct machine **mach
 struct run_view {
 	struct run_print print;
 	struct trace_writer *trace; /* NULL = not asked for */
+	const struct run_command *command;
+	struct run_exec_text exec_text;
 };
 
 static void on_console(void *context, uint32_t domain, const char *text, size_t bytes)
 {
 	struct run_view *view = context;
 
-	run_print_console(&view->print, domain, text, bytes);
+	if (!view->command->exec)
+		run_print_console(&view->print, domain, text, bytes);
+	else if (domain == (uint32_t)view->command->exec_domain)
+		run_exec_console(&view->exec_text, &view->print.outputs[0], text, bytes);
 }
 
 static void on_log(void *context, const char *line)
@@ -184,6 +253,8 @@ static void on_end(void *context)
 	struct run_view *view = context;
 
 	run_print_finish(&view->print);
+	if (view->command->exec)
+		run_exec_finish(&view->exec_text, &view->print.outputs[0]);
 }
 
 /* The machine waits for a debugger: how to start one, with the symbols of all that runs. */
@@ -236,7 +307,7 @@ static void die_by(int signal_number)
 
 static int run(const struct run_command *command, const struct machine *machine)
 {
-	struct run_view view = { 0 };
+	struct run_view view = { .command = command };
 	struct errors errors = { 0 };
 	struct run_result result;
 	struct run_options run_options = {
@@ -244,6 +315,7 @@ static int run(const struct run_command *command, const struct machine *machine)
 		.timeout_s = command->timeout_s,
 		.gdb = command->gdb,
 		.serial = command->serial,
+		.is_interactive = command->is_interactive,
 		.on_start = command->gdb ? on_gdb : NULL,
 		.on_console = on_console,
 		.on_log = on_log,
@@ -254,8 +326,10 @@ static int run(const struct run_command *command, const struct machine *machine)
 		.output_count = 2,
 	};
 	enum pvn_exit saved;
+	int code;
 
 	run_print_init(&view.print, machine, command->is_verbose);
+	view.print.is_interactive = command->is_interactive;
 	if (command->trace) {
 		view.trace = trace_writer_begin(command->trace);
 		if (!view.trace) {
@@ -265,17 +339,21 @@ static int run(const struct run_command *command, const struct machine *machine)
 	}
 	run_machine(machine, &run_options, &result, &errors);
 	errors_print(&errors, stderr);
-	run_print_summary(&view.print, &result);
+	/* A command's caller wants its output and nothing else. */
+	if (!command->exec || command->is_verbose || result.why[0])
+		run_print_summary(&view.print, &result);
 	saved = save_stats(command, &result);
 	if (save_trace(command, &view, machine, &result) != PVN_OK)
 		saved = PVN_HYPERVISOR_FAILED;
 	if (result.signal)
 		die_by(result.signal);
-	if (saved != PVN_OK)
-		result.exit = saved;
+	code = result.exit;
+	if (command->exec)
+		code = run_exec_status(&result, (unsigned int)command->exec_domain,
+				       &view.exec_text);
 	run_result_free(&result);
 	run_print_free(&view.print);
-	return result.exit;
+	return saved != PVN_OK ? (int)saved : code;
 }
 
 int cmd_run(int argc, char **argv)

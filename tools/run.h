@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "config.h"
+#include "console.h"
 #include "host.h"
 #include "launch.h"
 #include "stats.h"
@@ -63,6 +64,7 @@ struct run_options {
 	unsigned int timeout_s; /* 0 = none */
 	bool gdb;
 	const char *serial; /* file that receives the first serial port, or NULL: no such port */
+	bool is_interactive; /* the terminal is the first domain's, see console.h */
 	/* Told what comes in, as it comes; each may be NULL. */
 	void (*on_start)(void *context, const struct launch *launch);
 	void (*on_console)(void *context, uint32_t domain, const char *text, size_t bytes);
@@ -78,6 +80,7 @@ struct run_options {
 struct run_result {
 	enum pvn_exit exit;
 	int signal; /* the signal that ended the run, else 0 */
+	bool is_quit; /* ended from the keyboard */
 	char why[400]; /* one line, where exit is neither OK nor GUEST_FAILED */
 	char *kept; /* private folder that was kept for its logs, or NULL */
 	char *telling; /* last relevant lines of the emulator's log, or NULL */

@@ -86,6 +86,23 @@ static int link_serial(struct session *s, struct errors *e)
 	return result;
 }
 
+/* The port is made before the emulator, which opens it. */
+static int open_console(struct session *s, struct errors *e)
+{
+	if (!s->options->is_interactive)
+		return 0;
+	if (console_open(&s->console, e))
+		return -1;
+	s->launch.input = s->console.port_path;
+	return 0;
+}
+
+/* Last, so that whatever fails before it is reported on a terminal as it was. */
+static int start_console(struct session *s, struct errors *e)
+{
+	return s->options->is_interactive ? console_start(&s->console, e) : 0;
+}
+
 int session_prepare(struct session *s, struct errors *e)
 {
 	char *hypervisor = pvn_build_path("hypervisor/paravane.elf");
@@ -106,9 +123,14 @@ int session_prepare(struct session *s, struct errors *e)
 	s->launch.memory_bytes = s->machine->memory_bytes;
 	s->launch.cpus = s->machine->cpus;
 	s->launch.gdb = s->options->gdb;
-	if (write_bundle(s, e) || link_serial(s, e) || s->launcher->prepare(&s->launch, e) ||
+	if (write_bundle(s, e) || link_serial(s, e) || open_console(s, e) ||
+	    s->launcher->prepare(&s->launch, e) ||
 	    run_process_start(&s->process, &s->launch, s->launcher, e))
 		return -1;
+	if (start_console(s, e)) {
+		run_process_end(&s->process);
+		return -1;
+	}
 	if (s->options->on_start)
 		s->options->on_start(s->options->context, &s->launch);
 	return 0;

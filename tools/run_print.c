@@ -42,12 +42,15 @@ static void put_line(struct run_print *print, uint32_t domain)
 	print->partial[domain].bytes = 0;
 }
 
-/* With one domain its bytes pass unchanged: a prompt without a newline shows at once. */
+/*
+ * With one domain its bytes pass unchanged: a prompt without a newline shows at once. So do those
+ * of the domain somebody types to.
+ */
 void run_print_console(struct run_print *print, uint32_t domain, const char *text, size_t bytes)
 {
 	size_t i;
 
-	if (print->machine->domain_count == 1) {
+	if (print->machine->domain_count == 1 || (print->is_interactive && !domain)) {
 		run_output_add(&print->outputs[0], text, bytes);
 		return;
 	}
@@ -163,6 +166,8 @@ void run_print_summary(const struct run_print *print, const struct run_result *r
 	if (result->signal)
 		return;
 	fflush(stdout);
+	if (result->is_quit)
+		fprintf(stderr, "\nended from the keyboard\n");
 	for (i = 0; stats->has_hello && i < stats->domain_count; i++)
 		summary_of_domain(stats, i);
 	if (!result->why[0])

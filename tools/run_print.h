@@ -14,6 +14,7 @@
 struct run_print {
 	const struct machine *machine;
 	bool is_verbose;
+	bool is_interactive; /* the first domain's text passes as it comes */
 	struct run_output outputs[2]; /* standard output and error */
 	struct {
 		char *text;

@@ -146,18 +146,22 @@ static void read_signal(struct session *s)
 /* Waits for what comes first, until the given time, and serves it. */
 static void serve(struct session *s, double until, bool may_read)
 {
-	struct pollfd fds[2 + OUTPUTS_MAX];
+	struct pollfd fds[4 + OUTPUTS_MAX];
 	unsigned int n = s->options->output_count, i;
+	struct console *console = &s->console;
 
 	fds[0] = (struct pollfd){ .fd = s->signals, .events = POLLIN };
 	fds[1] = (struct pollfd){ .fd = may_read ? s->process.channel : -1, .events = POLLIN };
+	fds[2] = (struct pollfd){ .fd = console->keyboard, .events = POLLIN };
+	fds[3] = (struct pollfd){ .fd = console->port,
+				  .events = POLLIN | (console->pending_bytes ? POLLOUT : 0) };
 	for (i = 0; i < n; i++) {
 		struct run_output *output = &s->options->outputs[i];
 
-		fds[2 + i] = (struct pollfd){ .fd = waiting(output) ? output->fd : -1,
+		fds[4 + i] = (struct pollfd){ .fd = waiting(output) ? output->fd : -1,
 					      .events = POLLOUT };
 	}
-	if (poll(fds, 2 + n, poll_timeout(until)) < 0)
+	if (poll(fds, 4 + n, poll_timeout(until)) < 0)
 		return;
 	if (fds[0].revents)
 		read_signal(s);
@@ -166,8 +170,12 @@ static void serve(struct session *s, double until, bool may_read)
 		s->process.channel = -1;
 		s->end_by = now() + END_S;
 	}
+	if (fds[2].revents)
+		console_read_keyboard(console);
+	if (fds[3].revents)
+		console_serve_port(console, fds[3].revents);
 	for (i = 0; i < n; i++) {
-		if (fds[2 + i].revents)
+		if (fds[4 + i].revents)
 			run_output_flush(&s->options->outputs[i]);
 	}
 }
@@ -193,7 +201,7 @@ static void run_loop(struct session *s)
 		double until = s->deadline;
 		size_t state = outputs_state(s);
 
-		if (s->result->signal || state == SIZE_MAX)
+		if (s->result->signal || state == SIZE_MAX || s->console.wants_end)
 			return;
 		if (s->end_by != 0 && (until == 0 || s->end_by < until))
 			until = s->end_by;
@@ -235,6 +243,9 @@ static void session_begin(struct session *s)
 	}
 	s->signals = -1;
 	s->process.channel = -1;
+	s->console.keyboard = -1;
+	s->console.port = -1;
+	s->console.port_slave = -1;
 	s->start = now();
 }
 
@@ -279,8 +290,10 @@ void run_machine(const struct machine *m, const struct run_options *options,
 		if (s->stray)
 			fflush(s->stray);
 		flush_outputs(s);
+		result->is_quit = s->console.wants_end;
 		session_judge(s);
 	}
+	console_close(&s->console);
 	session_keep_or_remove(s);
 	session_end(s);
 	free(s);

@@ -22,6 +22,7 @@ struct session {
 	struct launch launch;
 	struct run_process process;
 	struct channel channel;
+	struct console console; /* where is_interactive */
 	struct symbols symbols[PV_BUNDLE_DOMAINS_MAX];
 	bool has_symbols;
 	int signals; /* signalfd, -1 = none */

@@ -89,6 +89,8 @@ void session_judge(struct session *s)
 	else if (s->result->signal)
 		fail(s, PVN_HYPERVISOR_FAILED, "interrupted by signal %d (%s)", s->result->signal,
 		     strsignal(s->result->signal));
+	else if (s->result->is_quit)
+		s->result->exit = PVN_OK;
 	else if (s->is_timed_out)
 		fail(s, PVN_TIMEOUT, "not ended after %u s", s->options->timeout_s);
 	else if (!s->result->stats.has_machine_end)
