@@ -2,19 +2,31 @@
 # SPDX-License-Identifier: MIT
 """Makes from abi.toml what C, assembler and the tools know of the ABI.
 
-    generate.py abi.toml header|kernel|names|dispatch OUT
+    generate.py abi.toml header|kernel|names|dispatch|docs|golden OUT
+    generate.py abi.toml compare GOLDEN
 
 header:   pv_abi.h, numbers and structures; its #defines serve assembler too
 kernel:   paravane-abi.h, the same for Linux
 names:    pv_names.h, tables number -> name for traces, statistics and errors
 dispatch: pv_dispatch.h, one row a hypercall; a missing handler is a link error
+docs:     docs/hypercalls.md, the reference (reference.py)
+golden:   tests/golden/abi.json, what a release promises; written when one is made (golden.py)
+compare:  tells what abi.toml no longer keeps of it; additions are fine
 """
 import re
 import sys
 import tomllib
 
+sys.dont_write_bytecode = True # the folder of the sources stays clean
+import golden # noqa: E402
+import reference # noqa: E402
+
 C_TYPES = {"u8": ("uint8_t", 1), "s8": ("int8_t", 1), "s32": ("int32_t", 4), "u16": ("uint16_t", 2), "u32": ("uint32_t", 4), "u64": ("uint64_t", 8), "char": ("char", 1)}
 ARG_TYPES = {"u64", "gpa", "vcpu", "vector", "ns", "reason"}
+CALL_KEYS = {"nr", "name", "args", "what", "errors", "result", "feature", "batch", "units", "since"}
+# Sections of plain numbers; a comment behind a value is its description in the reference.
+TABLES = ("cpuid", "constants", "modes", "shutdown", "areas", "features", "virqs", "states", "flush", "batch",
+          "errno", "classes", "kinds", "groups")
 
 
 def fail(message):
@@ -31,37 +43,71 @@ def field_size(spec):
     return c_type, f"[{n}]" if count else "", size, size * n
 
 
-def check(abi):
+def check_tables(abi, described):
+    """Plain sections: each number once, each with a description."""
+    for table in TABLES:
+        values = list(abi[table].values())
+        for key, value in abi[table].items():
+            if table != "constants" and values.count(value) > 1:
+                fail(f"[{table}] {key}: number {value} is used already")
+            if not described[table].get(key):
+                fail(f"[{table}] {key}: no comment says what it is")
+    for table in ("classes", "kinds", "modes", "shutdown"):
+        if sorted(abi[table].values()) != list(range(len(abi[table]))):
+            fail(f"[{table}]: the numbers have a hole")
+
+
+def check_call(abi, call, seen):
+    nr, name = call["nr"], call["name"]
+    unknown = set(call) - CALL_KEYS
+    if unknown:
+        fail(f"call {name}: unknown key {sorted(unknown)[0]}")
+    if nr in seen or name in seen.values():
+        fail(f"call {name}: number {nr:#x} or name is used already")
+    if not 0 <= nr < abi["constants"]["CALL_MAX"]:
+        fail(f"call {name}: number {nr:#x} is not below CALL_MAX")
+    if nr & 0xf0 not in abi["groups"].values():
+        fail(f"call {name}: number {nr:#x} is in no group")
+    seen[nr] = name
+    if not call.get("what") or not call.get("errors"):
+        fail(f"call {name}: no description, or no errno causes")
+    for errno, cause in call["errors"].items():
+        if errno not in abi["errno"]:
+            fail(f"call {name}: {errno} is not in the errno set")
+        if not cause.strip():
+            fail(f"call {name}: no cause of {errno}")
+    if len(call["args"]) > (3 if call.get("batch") else 6):
+        fail(f"call {name}: a batch entry has room for 3 arguments, a call for 6")
+    if call.get("feature", "areas") not in abi["features"]:
+        fail(f"call {name}: unknown feature {call['feature']}")
+    if not 1 <= call.get("units", 1) <= abi["constants"]["BATCH_UNITS"]:
+        fail(f"call {name}: units are out of range")
+    for arg in call["args"]:
+        if arg.partition(":")[2] not in ARG_TYPES:
+            fail(f"call {name}: argument {arg} has an unknown type")
+
+
+def check(abi, described):
     """Refuses what would make an ABI ambiguous: reused numbers, misplaced fields, unexplained errors."""
     seen = {}
+    check_tables(abi, described)
     for call in abi["call"]:
-        nr, name = call["nr"], call["name"]
-        if nr in seen or name in seen.values():
-            fail(f"call {name}: number {nr:#x} or name is used already")
-        if nr >= abi["constants"]["CALL_MAX"]:
-            fail(f"call {name}: number {nr:#x} is not below CALL_MAX")
-        seen[nr] = name
-        if not call.get("errors"):
-            fail(f"call {name}: no errno causes")
-        for errno in call["errors"]:
-            if errno not in abi["errno"]:
-                fail(f"call {name}: {errno} is not in the errno set")
-        if call.get("batch") and len(call["args"]) > 3:
-            fail(f"call {name}: a batch entry has room for 3 arguments")
-        if call.get("feature", "areas") not in abi["features"]:
-            fail(f"call {name}: unknown feature {call['feature']}")
-        for arg in call["args"]:
-            if arg.partition(":")[2] not in ARG_TYPES:
-                fail(f"call {name}: argument {arg} has an unknown type")
+        check_call(abi, call, seen)
     for row in abi["exit"]:
         if row["class"] not in abi["classes"]:
             fail(f"exit {row['name']}: unknown class {row['class']}")
     if len({r["name"] for r in abi["exit"]}) != len(abi["exit"]):
         fail("two exits have one name")
+    structs = [s["name"] for s in abi["struct"]]
     for struct in abi["struct"]:
         end = 0
+        if structs.count(struct["name"]) > 1:
+            fail(f"struct {struct['name']}: the name is used already")
+        names_used = [name for name, _, _ in struct["fields"]]
         for name, spec, offset in struct["fields"]:
             _, _, align, size = field_size(spec)
+            if names_used.count(name) > 1:
+                fail(f"struct {struct['name']}: the name {name} is used already")
             if offset % align or offset != end:
                 fail(f"struct {struct['name']}: {name} at {offset}, expected {end}, aligned to {align}")
             end = offset + size
@@ -145,16 +191,45 @@ def dispatch(abi):
     return out
 
 
+def descriptions(text):
+    """Section -> key -> the comment behind its value."""
+    out = {table: {} for table in TABLES}
+    section = None
+    for line in text.split("\n"):
+        if line.startswith("["):
+            section = re.match(r"\[+(\w+)", line)[1]
+        row = re.match(r"(\w+)\s*=\s*[\w.]+\s*#\s*(.*\S)", line)
+        if row and section in out:
+            out[section][row[1]] = row[2]
+    return out
+
+
+C_OUTPUTS = {"header": header, "kernel": kernel, "names": names, "dispatch": dispatch}
+
+
 def main():
-    if len(sys.argv) != 4 or sys.argv[2] not in ("header", "kernel", "names", "dispatch"):
+    if len(sys.argv) != 4 or sys.argv[2] not in (*C_OUTPUTS, "docs", "golden", "compare"):
         sys.exit(__doc__)
-    with open(sys.argv[1], "rb") as f:
-        abi = tomllib.load(f)
-    check(abi)
-    lines = {"header": header, "kernel": kernel, "names": names, "dispatch": dispatch}[sys.argv[2]](abi)
-    text = "/* SPDX-License-Identifier: MIT */\n/* Generated from pv-abi/abi.toml; do not edit. */\n"
+    with open(sys.argv[1], encoding="utf-8") as f:
+        text = f.read()
+    try:
+        abi = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        fail(error)
+    described = descriptions(text)
+    check(abi, described)
+    if sys.argv[2] == "compare":
+        broken = golden.compare(sys.argv[3], golden.of(abi))
+        sys.exit("\n".join(broken) if broken else 0)
+    if sys.argv[2] == "docs":
+        out = reference.text(abi, described)
+    elif sys.argv[2] == "golden":
+        out = golden.text(abi)
+    else:
+        out = "/* SPDX-License-Identifier: MIT */\n/* Generated from pv-abi/abi.toml; do not edit. */\n" + \
+            "\n".join(C_OUTPUTS[sys.argv[2]](abi)) + "\n"
     with open(sys.argv[3], "w", encoding="ascii") as f:
-        f.write(text + "\n".join(lines) + "\n")
+        f.write(out)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ LINES_MAX = 400 # of a file that people read from top to bottom
 HEAD_MAX = 12 # lines of a head comment
 PAYLOAD_LINES_MAX = 150 # of a guest: one feature each
 LICENCES = ( # by the beginning of the path, the first that fits; regular expressions
-    ("pv-abi/abi.", "MIT"), ("pv-abi/generate.", "MIT"), ("guest-patches/", "(GPL-2.0(-only)?|BSD-2-Clause)"),
+    ("pv-abi/abi.", "MIT"), ("pv-abi/generate.", "MIT"), ("pv-abi/golden.", "MIT"),
+    ("pv-abi/reference.", "MIT"), ("guest-patches/", "(GPL-2.0(-only)?|BSD-2-Clause)"),
     ("", "BSD-2-Clause"))
 ALONE = ("pvn", ".ci/run", ".clang-format", "meson.build")
 TEXT = (".c", ".h", ".S", ".def", ".lds", ".py", ".sh", ".toml", ".yaml", "meson.build")

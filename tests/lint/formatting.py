@@ -156,7 +156,11 @@ def main():
     paths = lint.sources(".c", ".h")
     if sys.argv[1:2] == ["--fix"]:
         for path in [os.path.relpath(p, lint.ROOT) for p in sys.argv[2:]] or paths:
-            check(program, path, True)
+            # clang-format would take assembler for C, and .def files are tables.
+            if path.endswith((".c", ".h")):
+                check(program, path, True)
+            else:
+                print(f"{path}: left alone, only .c and .h files are formatted")
         return
     tap = lint.Tap()
     with concurrent.futures.ThreadPoolExecutor(2) as pool:

@@ -14,10 +14,12 @@
 
 #define TAP_DIAGNOSTICS_MAX 20 /* of one case; the rest is counted */
 
-static struct {
+struct tap_state {
 	unsigned cases, failed_cases, failures;
 	unsigned long checks;
-} tap;
+};
+/* Weak: a test of several files has one. */
+struct tap_state tap __attribute__((weak));
 
 #define EXPECT(condition) EXPECT_MSG(condition, "%s", #condition)
 #define EXPECT_EQ(found, wanted) \

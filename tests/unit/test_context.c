@@ -79,7 +79,7 @@ static const struct {
 	{ "reserved0", FIELD(reserved0), 1, false },
 	{ "reserved1", FIELD(reserved1), 1, false },
 	{ "reserved2", FIELD(reserved2), 1, false },
-	{ "reserved3", FIELD(reserved3), BIT(63), false },
+	{ "rsi", FIELD(rsi), ~0ull, true },
 	{ "reserved4", FIELD(reserved4), 1, false },
 	{ "reserved5", FIELD(reserved5), 1, false },
 	{ "reserved6", FIELD(reserved6), 1, false },

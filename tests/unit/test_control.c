@@ -314,7 +314,7 @@ static void test_random(void)
 	static const u64 cr4_bits[] = {
 		CR4_PAE, CR4_PCIDE, CR4_PGE, CR4_OSXSAVE, CR4_VMXE, CR4_SMEP
 	};
-	static const u64 efer_bits[] = { EFER_LME, EFER_LMA, EFER_SCE, EFER_NXE, EFER_SVME, BIT(4) };
+	const u64 efer_bits[] = { EFER_LME, EFER_LMA, EFER_SCE, EFER_NXE, EFER_SVME, BIT(4) };
 	unsigned done = 0, long_modes = 0;
 	u64 seed = 23;
 

@@ -54,7 +54,7 @@ static const struct {
 	{ 1, 0, 3, 0, true, "x87" }, { 1, 0, 3, 4, true, "TSC" }, { 1, 0, 3, 5, true, "MSR" },
 	{ 1, 0, 3, 6, true, "PAE" }, { 1, 0, 3, 8, true, "CX8" }, { 1, 0, 3, 13, true, "PGE" },
 	{ 1, 0, 3, 24, true, "FXSR" }, { 1, 0, 3, 26, true, "SSE2" },
-	{ 1, 0, 3, 7, false, "MCE" }, { 1, 0, 3, 9, false, "APIC" }, { 1, 0, 3, 12, false, "MTRR" },
+	{ 1, 0, 3, 7, false, "MCE" }, { 1, 0, 3, 12, false, "MTRR" },
 	{ 1, 0, 3, 14, false, "MCA" }, { 1, 0, 3, 21, false, "debug store" },
 	{ 1, 0, 3, 22, false, "ACPI" },
 	{ 1, 0, 3, 28, false, "HTT, with one vCPU" }, { 1, 0, 3, 29, false, "thermal monitor" },
@@ -95,6 +95,20 @@ static void test_bits(struct vcpu *v)
 			       bits[i].is_seen);
 	}
 	tap_case("what a guest sees of a machine that has everything");
+}
+
+/* A kernel looks for a second CPU only where there is an APIC: paravirtualized ones are to look. */
+static void test_apic(void)
+{
+	const struct world_domain list[] = { { .mode = PV_MODE_PV_HAP },
+					     { .mode = PV_MODE_FULL_HAP } };
+
+	EXPECT(!cpuid_offers(1, 3, 9)); /* it is not the machine's */
+	world_create(list, ARRAY_SIZE(list), 1);
+	EXPECT(ask(domains[0]->vcpus[0], 1, 0).edx & BIT(9));
+	EXPECT(!(ask(domains[1]->vcpus[0], 1, 0).edx & BIT(9)));
+	world_destroy();
+	tap_case("an APIC is announced in pv modes only");
 }
 
 static void test_limits(struct vcpu *v)
@@ -166,12 +180,13 @@ static void test_paravane(void)
 		  .features_off = PV_FEATURE_HYPERCALLS,
 		  .features_on = PV_FEATURE_RDTSC_EXIT },
 	};
-	u32 calls = (u32)(BIT(PV_CALL_NULL) | BIT(PV_CALL_SHUTDOWN) | BIT(PV_CALL_TRACE_MARK) |
-			  BIT(PV_CALL_VCPU_START) | BIT(PV_CALL_YIELD) | BIT(PV_CALL_BLOCK) |
-			  BIT(PV_CALL_IPI_SEND));
+	u32 calls[PV_CALL_MAX / 32] = { 0 };
 	struct cpuid_regs r;
 	struct vcpu *v;
 
+	for (unsigned row = 0; row < HYPERCALL_ROWS; row++)
+		if (hypercall_number(row) != PV_CALL_CONSOLE)
+			calls[hypercall_number(row) / 32] |= (u32)BIT(hypercall_number(row) % 32);
 	world_create(list, ARRAY_SIZE(list), 1);
 	v = domains[0]->vcpus[0];
 	r = ask(v, PV_CPUID_BASE, 0);
@@ -179,20 +194,19 @@ static void test_paravane(void)
 	EXPECT(!memcmp(&r.ecx, "vane", 4) && !memcmp(&r.edx, "Parv", 4));
 	EXPECT_EQ(ask(v, PV_CPUID_BASE + PV_CPUID_VERSION, 0).eax,
 		  PV_ABI_MAJOR << 16 | PV_ABI_MINOR);
-	EXPECT_EQ(ask(v, PV_CPUID_BASE + PV_CPUID_FEATURES, 0).eax,
-		  PV_FEATURE_LEAVES | PV_FEATURE_HYPERCALLS);
+	EXPECT_EQ(ask(v, PV_CPUID_BASE + PV_CPUID_FEATURES, 0).eax, PV_FEATURES_PV);
 	EXPECT_EQ(ask(v, PV_CPUID_BASE + PV_CPUID_TSC_KHZ, 0).eax, tsc_khz);
 	r = ask(v, PV_CPUID_BASE + PV_CPUID_IDENTITY, 0);
 	EXPECT(r.eax == PV_MODE_PV_HAP && r.ebx == 0 && r.ecx == 0 && r.edx == 2);
 	r = ask(v, PV_CPUID_BASE + PV_CPUID_CALLS, 0);
-	EXPECT_EQ(r.eax, calls);
-	EXPECT(!(r.ebx | r.ecx | r.edx));
-	EXPECT(is_zero(ask(v, PV_CPUID_BASE + PV_CPUID_CALLS, 1)));
+	EXPECT(r.eax == calls[0] && r.ebx == calls[1] && r.ecx == calls[2] && r.edx == calls[3]);
+	r = ask(v, PV_CPUID_BASE + PV_CPUID_CALLS, 1);
+	EXPECT(r.eax == calls[4] && r.ebx == calls[5] && r.ecx == calls[6] && r.edx == calls[7]);
 	EXPECT(is_zero(ask(v, PV_CPUID_BASE + PV_CPUID_CALLS, 2)));
 	EXPECT(is_zero(ask(v, PV_CPUID_BASE + PV_CPUID_CALLS + 1, 0)));
 	EXPECT_EQ(ask(domains[3]->vcpus[0], PV_CPUID_BASE + PV_CPUID_IDENTITY, 0).ecx, 3);
 	EXPECT_EQ(ask(domains[3]->vcpus[0], PV_CPUID_BASE + PV_CPUID_FEATURES, 0).eax,
-		  PV_FEATURE_LEAVES | PV_FEATURE_RDTSC_EXIT);
+		  (PV_FEATURES_PV & ~PV_FEATURE_HYPERCALLS) | PV_FEATURE_RDTSC_EXIT);
 	for (u32 d = 1; d < 3; d++) {
 		for (u32 leaf = 0; leaf < 0x20; leaf++)
 			EXPECT(is_zero(ask(domains[d]->vcpus[0], PV_CPUID_BASE + leaf, 0)));
@@ -213,7 +227,7 @@ static void test_poor_machine(void)
 	v = world_small(1);
 	EXPECT_EQ(ask(v, 0, 0).eax, 1);
 	EXPECT_EQ(ask(v, 1, 0).ecx, BIT(31));
-	EXPECT_EQ(ask(v, 1, 0).edx, 0);
+	EXPECT_EQ(ask(v, 1, 0).edx, BIT(9)); /* our own APIC bit */
 	EXPECT_EQ(ask(v, 0x80000000, 0).eax, 0x80000001);
 	EXPECT(is_zero(ask(v, 7, 0)) && is_zero(ask(v, 0x80000008, 0)));
 	EXPECT_EQ(cpuid_xcr0_bits(), 1);
@@ -258,6 +272,7 @@ int main(void)
 	test_bits(v);
 	test_limits(v);
 	world_destroy();
+	test_apic();
 	test_dynamic();
 	test_paravane();
 	test_poor_machine();

@@ -61,8 +61,8 @@ static void test_strings(void)
 		size_t n;
 		int all, first_n;
 	} rows[] = {
-		{ "", "", 3, 0, 0 },	       { "a", "", 3, 1, 1 },
-		{ "", "a", 0, -1, 0 },	       { "abc", "abd", 2, -1, 0 },
+		{ "", "", 3, 0, 0 },           { "a", "", 3, 1, 1 },
+		{ "", "a", 0, -1, 0 },         { "abc", "abd", 2, -1, 0 },
 		{ "abc", "abd", 3, -1, -1 },   { "abc", "ab", 2, 1, 0 },
 		{ "\x80", "\x7f", 1, 1, 1 }, /* unsigned comparison */
 		{ "same", "same", 100, 0, 0 },
@@ -103,23 +103,23 @@ static void test_strings(void)
 
 static void test_format_integers(void)
 {
-	static const char *const formats[] = { "%d",	"%i",	   "%u",     "%x",     "%X",
-					       "%5d",	"%-5d|",   "%05d",   "%-05d|", "%.5d",
+	static const char *const formats[] = { "%d",    "%i",      "%u",     "%x",     "%X",
+					       "%5d",   "%-5d|",   "%05d",   "%-05d|", "%.5d",
 					       "%8.3d", "%-8.3d|", "%08.3d", "%12x",   "%012X",
-					       "%hd",	"%hhd",	   "%hu",    "%hhu",   "%hx",
+					       "%hd",   "%hhd",    "%hu",    "%hhu",   "%hx",
 					       "%hhX" };
-	static const char *const longs[] = { "%ld",  "%lld",	 "%zu",	    "%lu",   "%llx",
+	static const char *const longs[] = { "%ld",  "%lld",     "%zu",     "%lu",   "%llx",
 					     "%#lx", "%#018llx", "%-20lx|", "%20ld", "%020ld",
-					     "%#lX", "%lX",	 "%zx" };
-	static const u64 corners[] = { 1,	   9,	       10,	   127,		128,
-				       255,	   256,	       32767,	   32768,	65535,
+					     "%#lX", "%lX",      "%zx" };
+	static const u64 corners[] = { 1,          9,          10,         127,         128,
+				       255,        256,        32767,      32768,       65535,
 				       0x7fffffff, 0x80000000, 0xffffffff, 0x100000000, INT64_MAX,
-				       BIT(63),	   UINT64_MAX };
+				       BIT(63),    UINT64_MAX };
 	u64 seed = 2;
 
 	for (size_t n = 0; n < 3000; n++) {
-		u64 value =
-			n < ARRAY_SIZE(corners) ? corners[n] : rnd(&seed) >> rnd(&seed) % 64 | 1;
+		u64 value = n < ARRAY_SIZE(corners) ? corners[n] :
+						      rnd(&seed) >> rnd(&seed) % 64 | 1;
 
 		for (size_t i = 0; i < ARRAY_SIZE(formats); i++)
 			SAME(formats[i], (u32)value);

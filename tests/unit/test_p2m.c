@@ -23,8 +23,8 @@ static void test_model(void)
 		gpa_t gpa = (u64)chunk << CHUNK_SHIFT | rnd(&seed) % CHUNK_SIZE;
 
 		if (step % 3 == 0) {
-			model[chunk] =
-				rnd(&seed) % 4 ? (rnd(&seed) % 0xffffffff) << CHUNK_SHIFT : 0;
+			model[chunk] = rnd(&seed) % 4 ? (rnd(&seed) % 0xffffffff) << CHUNK_SHIFT :
+							0;
 			p2m_set(&p2m, chunk, model[chunk]);
 		}
 		EXPECT_EQ(p2m_lookup(&p2m, gpa),

@@ -32,7 +32,8 @@ static struct program good_program(void)
 {
 	struct program p = {
 		.header = {
-			.e_ident = { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB, EV_CURRENT },
+			.e_ident = { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3,
+				     ELFCLASS64, ELFDATA2LSB, EV_CURRENT },
 			.e_type = ET_EXEC,
 			.e_machine = EM_X86_64,
 			.e_version = EV_CURRENT,
@@ -47,7 +48,8 @@ static struct program good_program(void)
 			  .p_vaddr = 0x200000, .p_paddr = 0x200000, .p_filesz = TEXT_BYTES,
 			  .p_memsz = TEXT_BYTES },
 			{ .p_type = PT_LOAD, .p_flags = PF_R | PF_W, .p_offset = 0x1100,
-			  .p_vaddr = 0x201000, .p_paddr = 0x201000, .p_filesz = 0x100, .p_memsz = 0x3456 },
+			  .p_vaddr = 0x201000, .p_paddr = 0x201000,
+			  .p_filesz = 0x100, .p_memsz = 0x3456 },
 		},
 	};
 
@@ -98,7 +100,6 @@ static void break_high(struct program *p) { p->ph[1].p_vaddr = p->ph[1].p_paddr 
 static void break_wrap(struct program *p) { p->ph[1].p_vaddr = p->ph[1].p_paddr = ~0ull - 0xfff; }
 static void break_low(struct program *p) { p->ph[1].p_vaddr = p->ph[1].p_paddr = 0x8000; }
 static void break_virtual(struct program *p) { p->ph[1].p_vaddr = 0x40201000; }
-static void break_linux(struct program *p) { p->ph[1].p_vaddr = 0xffffffff81000000; }
 static void break_overlap(struct program *p) { p->ph[1].p_vaddr = p->ph[1].p_paddr = 0x20007f; }
 /* clang-format on */
 
@@ -128,9 +129,6 @@ static const struct {
 	{ "address wraps", break_wrap, "ends beyond the domain's memory" },
 	{ "over the boot pages", break_low, "starts below 1M, where the boot pages are" },
 	{ "linked elsewhere", break_virtual, "is linked to another address" },
-	{ "vmlinux", break_linux,
-	  "found a Linux vmlinux, expected a static ELF64 program: this format "
-	  "comes with full virtualization, not in this version" },
 	{ "segments overlap", break_overlap,
 	  "to 0x200000 (0x80 bytes) and to 0x20007f (0x3456 bytes)" },
 };
@@ -189,6 +187,66 @@ static void test_elf_random(void)
 	}
 	EXPECT(accepted > 1000 && accepted < 19000);
 	tap_case("elf: random damage");
+}
+
+/* ---- Linux ---- */
+
+#define KERNEL_BASE 0xffffffff80000000ull /* virtual address less physical, as Linux links itself */
+
+/* A kernel of three segments; the data of CPU 0 is linked to a third place, as Linux's are. */
+static struct program vmlinux(void)
+{
+	struct program p = good_program();
+
+	p.ph[0].p_vaddr = KERNEL_BASE + 0x200000;
+	p.ph[1].p_vaddr = 0;
+	return p;
+}
+
+/* clang-format off */
+static void break_high_linux(struct program *p) { p->ph[1].p_paddr = MEMORY - 0x1000; }
+static void break_low_linux(struct program *p) { p->ph[1].p_paddr = 0x8000; }
+static void break_wrap_linux(struct program *p) { p->ph[1].p_paddr = ~0ull - 0xfff; }
+static void break_overlap_linux(struct program *p) { p->ph[1].p_paddr = 0x20007f; }
+static void break_cut_linux(struct program *p) { p->ph[1].p_offset = FILE_BYTES - 0xff; }
+/* The entry point is a physical address too: the kernel starts on an identity map. */
+static void break_entry_linux(struct program *p) { p->header.e_entry = KERNEL_BASE + 0x200010; }
+/* clang-format on */
+
+static void test_vmlinux(void)
+{
+	static const struct {
+		void (*damage)(struct program *p);
+		const char *error;
+	} bad[] = {
+		{ break_high_linux, "at 0xfff000 (0x3456 bytes) ends beyond the domain's memory" },
+		{ break_low_linux, "starts below 1M, where the boot pages are" },
+		{ break_wrap_linux, "ends beyond the domain's memory" },
+		{ break_overlap_linux, "to 0x200000 (0x80 bytes) and to 0x20007f" },
+		{ break_cut_linux, "is outside of the file" },
+		{ break_entry_linux, "the entry point 0xffffffff80200010 is in no executable" },
+	};
+	struct program p = vmlinux();
+	struct blob b = file_of(&p);
+	struct load_plan plan;
+	struct errors e;
+
+	EXPECT(!load(&b, &plan, &e) && !load_plan_check(&plan, "k.elf", MEMORY, &e) && !e.count);
+	EXPECT(plan.is_linux && plan.count == 2 && plan.entry == 0x200010);
+	EXPECT(plan.segments[0].gpa == 0x200000 && plan.segments[1].gpa == 0x201000);
+	EXPECT(plan.segments[0].bytes == b.data + TEXT_OFFSET);
+	EXPECT(plan.segments[1].mem_bytes == 0x3456 && plan.image_end == 0x205000);
+	blob_free(&b);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		p = vmlinux();
+		bad[i].damage(&p);
+		b = file_of(&p);
+		EXPECT(load(&b, &plan, &e) || load_plan_check(&plan, "k.elf", MEMORY, &e));
+		EXPECT_MSG(e.count == 1 && strstr(e.text[0], bad[i].error), "error is \"%s\"",
+			   e.text[0]);
+		blob_free(&b);
+	}
+	tap_case("vmlinux: loaded to its physical addresses, or refused");
 }
 
 static void test_formats(void)
@@ -509,6 +567,90 @@ static void test_bundle(void)
 	machine_free(m);
 }
 
+/* ---- Linux in a bundle ---- */
+
+static uint32_t get32(const uint8_t *memory, uint64_t gpa)
+{
+	uint32_t value;
+
+	memcpy(&value, memory + gpa, sizeof(value));
+	return value;
+}
+
+/* Linux Documentation/x86/zero-page.rst and boot.rst, "The Real-Mode Kernel Header". */
+static void check_linux(const struct blob *bundle, const struct domain *d, const char *initrd)
+{
+	const struct pv_bundle_domain *packed = domain_of(bundle, 0);
+	const struct pv_vcpu_context *c = &packed->boot;
+	uint8_t *memory = memory_of(bundle, 0);
+	uint64_t params = c->rsi, at;
+
+	EXPECT(c->rip == 0x200010 && c->rdi == 0 && params == BOOT_LINUX_PARAMS);
+	EXPECT(!memcmp(memory + c->rip, "\x70\x77\x7e\x85", 4));
+	EXPECT(!(c->rflags & 0x200) && c->cs == BOOT_SEL_CODE && c->ds == BOOT_SEL_DATA);
+	for (uint64_t va = 0; va < d->memory_bytes; va += 0x1fffff)
+		EXPECT_EQ(walk(memory, c->cr3, va), va);
+	EXPECT(!memcmp(memory + params + 0x202, "HdrS", 4));
+	EXPECT_EQ(get32(memory, params + 0x206) & 0xffff, 0x20f); /* protocol 2.15 */
+	EXPECT_EQ(memory[params + 0x210], 0xff);
+	at = get32(memory, params + 0x228);
+	EXPECT(at < 0x9f000 && !strcmp((const char *)memory + at, d->cmdline));
+	/* All of memory but the hole below 1 MiB, sorted, nothing twice. */
+	EXPECT_EQ(memory[params + 0x1e8], 2);
+	EXPECT(get64(memory, params + 0x2d0) == 0 && get64(memory, params + 0x2d8) == 0xa0000);
+	EXPECT_EQ(get32(memory, params + 0x2e0), 1);
+	EXPECT(get64(memory, params + 0x2e4) == 0x100000 &&
+	       get64(memory, params + 0x2ec) == d->memory_bytes - 0x100000);
+	EXPECT_EQ(get32(memory, params + 0x2f4), 1);
+	at = get32(memory, params + 0x218) | (uint64_t)get32(memory, params + 0xc0) << 32;
+	EXPECT_EQ(get32(memory, params + 0x21c), strlen(initrd));
+	EXPECT_EQ(get32(memory, params + 0xc4), 0);
+	EXPECT(*initrd ? !memcmp(memory + at, initrd, strlen(initrd)) : at == 0);
+	EXPECT(at % 4096 == 0 && at + strlen(initrd) <= d->memory_bytes);
+	free(memory);
+}
+
+/* Linux takes all of low memory: a segment that it may not write would end it. */
+static bool has_readonly(const struct blob *bundle)
+{
+	const struct pv_bundle_header *h = (const void *)bundle->data;
+	const struct pv_bundle_segment *s = (const void *)(bundle->data + h->segments_offset);
+
+	for (unsigned int i = 0; i < h->segment_count; i++)
+		if (s[i].flags & PV_SEGMENT_READONLY)
+			return true;
+	return false;
+}
+
+static void test_linux_bundle(void)
+{
+	for (int with_initrd = 0; with_initrd < 2; with_initrd++) {
+		struct machine *m = test_machine();
+		struct program p = vmlinux();
+		struct domain_files files[2] = { { .kernel = file_of(&p) } };
+		struct errors e = { 0 };
+		struct blob bundle;
+
+		m->domain_count = 1;
+		free(m->domains[0].cmdline);
+		m->domains[0].cmdline = xstrdup("console=hvc0 quiet");
+		if (with_initrd) {
+			files[0].initrd = (struct blob){ (uint8_t *)xstrdup("070701"), 6 };
+		} else {
+			free(m->domains[0].initrd);
+			m->domains[0].initrd = NULL;
+		}
+		EXPECT_MSG(!bundle_pack(m, files, &bundle, &e) && !e.count, "%s", e.text[0]);
+		EXPECT(!bundle_check(bundle.data, bundle.size) && !has_readonly(&bundle));
+		check_linux(&bundle, &m->domains[0], with_initrd ? "070701" : "");
+		blob_free(&bundle);
+		free_files(files);
+		m->domain_count = 2;
+		machine_free(m);
+	}
+	tap_case("bundle: a vmlinux finds its boot parameters");
+}
+
 static void test_bundle_errors(void)
 {
 	struct machine *m = test_machine();
@@ -555,9 +697,11 @@ int main(void)
 {
 	test_elf();
 	test_elf_random();
+	test_vmlinux();
 	test_formats();
 	test_unpack();
 	test_bundle();
+	test_linux_bundle();
 	test_bundle_errors();
 	return tap_done();
 }

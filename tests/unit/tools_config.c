@@ -50,7 +50,8 @@ static const struct {
 	{ "nesting", "domains: [[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]\n",
 	  "m.yaml:1:25: nested too deeply, expected at most 16 levels" },
 	{ "unknown part", "machines: {}\n" DOMAIN,
-	  "m.yaml:1:1: unknown key \"machines\" in a machine description, did you mean \"machine\"?" },
+	  "m.yaml:1:1: unknown key \"machines\" in a machine description, "
+	  "did you mean \"machine\"?" },
 	{ "no domains", "machine: {cpus: 1}\n", "m.yaml:1:1: the key \"domains\" is missing" },
 	{ "empty domains", "domains: []\n",
 	  "m.yaml:1:10: found a list, expected a list of domains" },
@@ -97,8 +98,8 @@ static const struct {
 	{ "no memory", "domains:\n  - {name: a, kernel: k}\n",
 	  "m.yaml:2:5: the key \"memory\" is missing in a domain" },
 	{ "kernel missing", "domains:\n  - name: a\n    kernel: missing.elf\n    memory: 16M\n",
-	  "m.yaml:3:13: found \"missing.elf\", expected a kernel file (a path relative to this file, "
-	  "or payload:NAME): missing.elf: No such file" },
+	  "m.yaml:3:13: found \"missing.elf\", expected a kernel file (a path relative to "
+	  "this file, or payload:NAME): missing.elf: No such file" },
 	{ "kernel is nothing", "domains:\n  - {name: a, kernel: , memory: 16M}\n",
 	  "m.yaml:2:23: found nothing, expected a kernel file" },
 	{ "NUL in the kernel", "domains:\n  - {name: a, kernel: \"k\\0\", memory: 16M}\n",
@@ -114,14 +115,14 @@ static const struct {
 	{ "name twice", DOMAIN "  - {name: a, kernel: k, memory: 16M}\n",
 	  "m.yaml:5:5: found a second domain named \"a\" (the first is in line 2)" },
 	{ "odd memory", "domains:\n  - {name: a, kernel: k, memory: 5M}\n",
-	  "m.yaml:2:34: found \"5M\", expected memory of a domain, a size from 4M to 16G (K, M or G), "
-	  "a multiple of 2M" },
+	  "m.yaml:2:34: found \"5M\", expected memory of a domain, a size from 4M to 16G "
+	  "(K, M or G), a multiple of 2M" },
 	{ "little memory", "domains:\n  - {name: a, kernel: k, memory: 2M}\n",
 	  "m.yaml:2:34: found \"2M\", expected memory of a domain" },
 	{ "sum of memory",
 	  "machine: {memory: 160M}\ndomains:\n  - {name: a, kernel: k, memory: 146M}\n",
-	  "m.yaml:1:19: the domains' memory and 16M for the hypervisor are 162M, expected at most the "
-	  "machine's memory, 160M" },
+	  "m.yaml:1:19: the domains' memory and 16M for the hypervisor are 162M, expected at "
+	  "most the machine's memory, 160M" },
 	{ "sum of memory, default machine", "domains:\n  - {name: a, kernel: k, memory: 1G}\n",
 	  "m.yaml:2:3: the domains' memory and 16M for the hypervisor are 1040M" },
 	{ "vcpus", DOMAIN "    vcpus: 17\n",
@@ -139,7 +140,7 @@ static const struct {
 	{ "domain feature", DOMAIN "    features: {leafs: off}\n",
 	  "m.yaml:5:16: unknown key \"leafs\" in features of a domain, did you mean \"leaves\"?" },
 	{ "hypercall", DOMAIN "    calls: [NULL, CONSOL]\n",
-	  "m.yaml:5:19: found \"CONSOL\", expected a hypercall: NULL, CONSOLE" },
+	  "m.yaml:5:19: found \"CONSOL\", expected a hypercall such as NULL or CONSOLE (docs/" },
 	{ "limits", DOMAIN "    limits: {console: 0}\n",
 	  "m.yaml:5:23: found \"0\", expected a limit" },
 	{ "command line is a list", DOMAIN "    cmdline: [a]\n",
@@ -313,9 +314,9 @@ static void test_nearest(void)
 	static const struct {
 		const char *word, *nearest;
 	} rows[] = {
-		{ "cpu", "cpus" }, { "CPUS", NULL },	       { "memroy", "memory" },
+		{ "cpu", "cpus" }, { "CPUS", NULL },           { "memroy", "memory" },
 		{ "slice", NULL }, { "slice-us", "slice_us" }, { "", NULL },
-		{ "x", NULL },	   { "feature", "features" },
+		{ "x", NULL },     { "feature", "features" },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

@@ -15,7 +15,7 @@ struct cpu *fake_this_cpu = &cpus[0];
 struct fake_cpu fake_cpus[PV_CPUS_MAX];
 void (*fake_idle)(void);
 void (*fake_meanwhile)(void);
-u64 fake_tsc, fake_tsc_step, fake_xcr0, fake_tsc_aux;
+u64 fake_tsc, fake_tsc_step, fake_wall_ns, fake_xcr0, fake_tsc_aux;
 u64 tsc_khz = 1000000; /* a tick is a nanosecond */
 struct fake_output fake_debug_port, fake_serial;
 
@@ -51,6 +51,11 @@ u64 rdtsc(void)
 u64 ns_to_tsc(u64 ns)
 {
 	return ns;
+}
+
+u64 wall_clock_ns(void)
+{
+	return fake_wall_ns;
 }
 
 u64 tsc_to_ns(u64 tsc)
@@ -207,6 +212,17 @@ void debug_port_write(const void *data, size_t bytes)
 void serial_write(const char *text, size_t bytes)
 {
 	put(&fake_serial, text, bytes);
+}
+
+const char *fake_typed;
+
+size_t serial_read(char *text, size_t max)
+{
+	size_t bytes = 0;
+
+	while (fake_typed && *fake_typed && bytes < max)
+		text[bytes++] = *fake_typed++;
+	return bytes;
 }
 
 void fake_output_clear(void)

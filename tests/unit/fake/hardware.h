@@ -29,6 +29,7 @@ void fake_cpus_init(u32 count);
 
 extern u64 fake_tsc; /* what rdtsc() gives */
 extern u64 fake_tsc_step; /* by how much each rdtsc() moves it on */
+extern u64 fake_wall_ns; /* ns since 1970: what the machine's clock shows */
 extern u64 fake_xcr0;
 extern u64 fake_tsc_aux;
 
@@ -49,6 +50,8 @@ extern struct fake_output fake_debug_port, fake_serial;
 /* A frame of the debug port is complete as text: NUL behind it, lines of the serial port. */
 void fake_output_clear(void);
 bool fake_serial_has(const char *text); /* since the last clear */
+
+extern const char *fake_typed; /* what comes in at the serial port; read on from here */
 
 /* ---- memory ---- */
 

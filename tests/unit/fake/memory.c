@@ -9,6 +9,7 @@
 
 #include "allocator/frames.h"
 #include "fake/hardware.h"
+#include "fake/panic.h"
 #include "machine/machine.h"
 
 #define ALLOCATIONS_MAX 4096u
@@ -141,6 +142,9 @@ void *window_map(struct cpu *cpu, unsigned slot, hpa_t frame)
 {
 	(void)cpu;
 	(void)slot;
+	/* Between two copies without a lock others may act. */
+	if (!fake_locks_held && fake_unlocked)
+		fake_unlocked();
 	return (void *)frame;
 }
 

@@ -9,6 +9,11 @@
 extern jmp_buf panic_return;
 extern bool panic_expected;
 
+/* Of fake/lib/spinlock.h. fake_unlocked: called where no lock is held and one is about to be. */
+extern unsigned fake_locks_held;
+extern void (*fake_unlocked)(void);
+void fake_deadlock(void);
+
 /* Locks that the statement held stay locked: initialise what it used afterwards. */
 #define EXPECT_PANIC(statement) \
 	do { \

@@ -65,6 +65,11 @@ static void set_context(struct vcpu *v, const struct pv_vcpu_context *context)
 
 	r->start = *context;
 	r->starts++;
+	/* Nothing of a former life. */
+	r->injected.valid = false;
+	r->offered = -1;
+	r->window[LINE_INTERRUPT] = r->window[LINE_NMI] = false;
+	r->preempt = ~0ull;
 	r->reg[VREG_RIP] = context->rip;
 	r->reg[VREG_RSP] = context->rsp;
 	r->reg[VREG_RFLAGS] = context->rflags;

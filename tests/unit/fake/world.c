@@ -117,9 +117,15 @@ void world_create(const struct world_domain *list, u32 count, u32 cpus_wanted)
 struct vcpu *world_small(u32 vcpus)
 {
 	const struct world_domain one = { .vcpus = vcpus, .mode = PV_MODE_PV_HAP };
+
+	return world_of(&one);
+}
+
+struct vcpu *world_of(const struct world_domain *one)
+{
 	struct vcpu *v;
 
-	world_create(&one, 1, 1);
+	world_create(one, 1, 1);
 	v = domains[0]->vcpus[0];
 	v->state = VCPU_RUNNING;
 	v->cpu = &cpus[0];

@@ -33,6 +33,7 @@ void world_create(const struct world_domain *domains, u32 count, u32 cpus);
  * The smallest one: a domain in pv/hap with `vcpus` vCPUs on one CPU. Returns its vCPU 0, RUNNING.
  */
 struct vcpu *world_small(u32 vcpus);
+struct vcpu *world_of(const struct world_domain *one); /* the same with a domain of your own */
 void world_destroy(void);
 
 /*
