@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Group 00 of the calls, each with its success and every errno of its row in abi.toml, and what INFO
- * and STATS_READ say. BATCH_KICK has a payload of its own, batch. Ends by SHUTDOWN itself.
+ * Group 00 of the calls, each with its success and every errno of its row in abi.toml, and what
+ * INFO and STATS_READ say. BATCH_KICK has a payload of its own, batch. Ends by SHUTDOWN itself.
  */
 #include "guest.h"
 #include "host/frame.h"

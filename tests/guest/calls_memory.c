@@ -53,7 +53,8 @@ static void check_release(void)
 	}
 	ok(CASE(MEM_RELEASE, OK, "", last, 1) == 1, "one chunk");
 	CASE(MEM_RELEASE, EFAULT, "it is gone", last, 1);
-	ok(hypercall(PV_CALL_MEM_LAYOUT, into, 0) == 1 && ranges[0].bytes == last, "seen in LAYOUT");
+	ok(hypercall(PV_CALL_MEM_LAYOUT, into, 0) == 1 && ranges[0].bytes == last,
+	   "seen in LAYOUT");
 	CASE(MEM_RELEASE, OK, "a hole", before, 1);
 	CASE(MEM_CLAIM, OK, "above it", last, 1);
 	ok(hypercall(PV_CALL_MEM_LAYOUT, into, 0) == 2 && ranges[0].bytes == before &&

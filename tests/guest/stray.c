@@ -3,7 +3,8 @@
  * Goes where a guest may not go, and must not come back: kind= read, write, fetch (beyond its
  * memory), readonly (the start-info page), walk (page tables beyond memory), delivery (an exception
  * whose frame goes beyond memory), string (INSB beyond memory), hlt (asleep for ever), invlpg (an
- * exit that no rule expects, with the feature stray_exits).
+ * exit that no rule expects, with the feature stray_exits), released (memory that it has given
+ * back; needs 6M).
  */
 #include "guest.h"
 
@@ -35,6 +36,13 @@ static void stray(void)
 		__asm__ volatile("ud2");
 	} else if (arg_is("kind", "string")) {
 		__asm__ volatile("insb" : "+D"(di) : "d"(0x2f0) : "memory");
+	} else if (arg_is("kind", "released")) {
+		beyond = (volatile u8 *)(start_info->memory_bytes - 0x200000);
+		*beyond = 1;
+		print("# released %lld\n",
+		      (long long)hypercall(PV_CALL_MEM_RELEASE, (u64)beyond, 1));
+		value = *beyond;
+		print("# read %#x\n", value);
 	} else if (arg_is("kind", "invlpg")) {
 		invlpg((u64)start_info);
 	} else if (arg_is("kind", "hlt")) {

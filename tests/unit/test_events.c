@@ -191,8 +191,9 @@ static void test_masks(void)
 	EXPECT_EQ(CALL_OF(a, PV_CALL_EVT_BIND, PV_DOMAIN_SELF, 1), 2);
 	/* Sends merge while nobody looks; the upcall comes once. */
 	EXPECT_EQ(CALL_OF(a, PV_CALL_EVT_SEND, 1), 0);
-	EXPECT_EQ(CALL_OF(a, PV_CALL_EVT_SEND, 2), 0);
+	EXPECT(irq_pending(a));
 	a->irr[VECTOR / 64] = 0;
+	EXPECT_EQ(CALL_OF(a, PV_CALL_EVT_SEND, 2), 0); /* another port */
 	EXPECT_EQ(CALL_OF(a, PV_CALL_EVT_SEND, 1), 0);
 	EXPECT_EQ(CALL_OF(a, PV_CALL_EVT_SEND, 2), 0);
 	EXPECT(!irq_pending(a));

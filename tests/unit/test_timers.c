@@ -184,7 +184,7 @@ static void test_waiting(void)
 	upcalls = 0;
 	sim_guest = compute;
 	sim_run(5 * SLICE);
-	while (sim[0].v != v)
+	while (sim[0].v != v && !tap.failures)
 		sim_run(100);
 	sim_call(v, hypercall_timer_set, fake_tsc + 3 * SLICE / 2, 0);
 	vcpu_attend(v, ATTENTION_YIELD);

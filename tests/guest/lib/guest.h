@@ -35,7 +35,7 @@ void console_flush(void);
 extern bool has_hypercalls; /* found by trying one */
 void print(const char *format, ...) PRINTF(1, 2);
 
-void plan(unsigned tests); /* first: the number of ok() and skip() results; without it, at the end */
+void plan(unsigned tests); /* the number of ok() and skip() results, first; else it comes last */
 bool ok(bool passed, const char *format, ...) PRINTF(2, 3); /* returns `passed` */
 void skip(unsigned tests, const char *why);
 u64 tap_end(void); /* the last line; returns 0 if the plan was kept and nothing failed, else 1 */
@@ -159,6 +159,13 @@ bool case_holds(s64 result, s64 wanted);
 bool wait_for(const volatile u32 *value, u32 wanted);
 /* AREA_REGISTER, or the end of the run. */
 void area_register(u64 kind, const volatile void *page);
+/* The page of a BATCH area. */
+struct ring {
+	struct pv_batch_head head;
+	struct pv_batch_entry entries[PV_BATCH_ENTRIES];
+};
+/* At an upcall: takes what is pending, flags first. Returns the bits of ports 0..63. */
+u64 take_events(struct pv_vcpu_area *area);
 
 u64 tsc_khz(void);
 u64 now_ns(void); /* as BLOCK takes it */

@@ -70,6 +70,18 @@ void area_register(u64 kind, const volatile void *page)
 		bail("area %llu is refused", (unsigned long long)kind);
 }
 
+u64 take_events(struct pv_vcpu_area *area)
+{
+	u64 first;
+
+	WRITE_ONCE(area->upcall_pending, 0);
+	__atomic_exchange_n(&area->port_selector, 0, __ATOMIC_SEQ_CST);
+	first = __atomic_exchange_n(&area->port_pending[0], 0, __ATOMIC_SEQ_CST);
+	for (unsigned n = 1; n < 4; n++)
+		__atomic_exchange_n(&area->port_pending[n], 0, __ATOMIC_SEQ_CST);
+	return first;
+}
+
 struct pv_vcpu_context *vcpu_context(u32 id, void (*fn)(void *), void *arg)
 {
 	struct guest_vcpu *vcpu = &vcpus[id];
