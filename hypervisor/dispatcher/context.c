@@ -190,6 +190,7 @@ void context_start(struct vcpu *v, const struct pv_vcpu_context *start)
 	memset(v->gpr, 0, sizeof(v->gpr));
 	memset(v->irr, 0, sizeof(v->irr));
 	v->attention = 0;
+	asid_drop(&v->asid); /* a flush that waited is gone with the bits */
 	v->event.valid = false;
 	v->offered = -1;
 	v->windows[LINE_INTERRUPT] = v->windows[LINE_NMI] = false;

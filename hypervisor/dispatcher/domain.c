@@ -151,15 +151,6 @@ void domains_create(const void *bundle)
 	live_domains = domain_count;
 }
 
-/* Each vCPU passes through its scheduler once more and finds ATTENTION_DYING. */
-static void all_vcpus_leave(struct domain *d)
-{
-	for (u32 i = 0; i < d->vcpu_count; i++)
-		vcpu_attend(d->vcpus[i], ATTENTION_DYING);
-	for (u32 i = 0; i < d->vcpu_count; i++)
-		sched_kick(d->vcpus[i]);
-}
-
 /* True for the first caller only: it may write the end. */
 static bool end_begins(struct domain *d)
 {
@@ -179,7 +170,7 @@ void vm_shutdown(struct domain *d, u32 reason, u32 status)
 	d->end = (struct pv_frame_domain_end){
 		.domain = d->id, .how = PV_END_SHUTDOWN, .reason = reason, .status = status
 	};
-	all_vcpus_leave(d);
+	sched_end(d);
 }
 
 void vm_kill(struct domain *d, struct vcpu *v, const char *format, ...)
@@ -203,17 +194,29 @@ void vm_kill(struct domain *d, struct vcpu *v, const char *format, ...)
 		log_line("domain %s killed: %s", d->name, d->end.why);
 	}
 	spin_unlock(&report_lock);
-	all_vcpus_leave(d);
+	sched_end(d);
 }
 
+/*
+ * Other domains' events may be on their way into an area: from the moment that the p2m is gone
+ * their look-ups find nothing, and only then does the memory belong to nobody.
+ */
 static void memory_destroy(struct domain *d)
 {
 	u32 chunks = (u32)(d->memory_bytes >> CHUNK_SHIFT);
+	static struct p2m gone; /* domains end one after the other: destroy_lock */
+	static spinlock_t destroy_lock;
 
+	spin_lock(&destroy_lock);
+	spin_lock(&d->memory_lock);
+	gone = d->p2m;
+	memset(&d->p2m, 0, sizeof(d->p2m));
+	spin_unlock(&d->memory_lock);
 	for (u32 i = 0; i < chunks; i++)
-		if (p2m_lookup(&d->p2m, (gpa_t)i << CHUNK_SHIFT))
-			chunk_free(p2m_lookup(&d->p2m, (gpa_t)i << CHUNK_SHIFT));
-	p2m_destroy(&d->p2m);
+		if (p2m_lookup(&gone, (gpa_t)i << CHUNK_SHIFT))
+			chunk_free(p2m_lookup(&gone, (gpa_t)i << CHUNK_SHIFT));
+	p2m_destroy(&gone);
+	spin_unlock(&destroy_lock);
 	hap_destroy(&d->hap);
 }
 

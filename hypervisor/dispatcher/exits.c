@@ -86,11 +86,15 @@ static enum verdict exit_nested_fault(struct vcpu *v, struct vmexit *exit)
 	return KILL;
 }
 
+/*
+ * Only the hypervisor writes these tables, but an address beyond what they can hold looks the same
+ * on AMD: so the domain ends, not the machine.
+ */
 static enum verdict exit_nested_misconfig(struct vcpu *v, struct vmexit *exit)
 {
-	/* Only the hypervisor writes these tables, so this is a bug of ours, not of the guest's. */
-	(void)v;
-	panic("EPT misconfiguration at guest-physical 0x%llx", (unsigned long long)exit->fault.gpa);
+	vm_kill(v->domain, v, "nested tables refuse guest-physical 0x%llx",
+		(unsigned long long)exit->fault.gpa);
+	return KILL;
 }
 
 static enum verdict exit_triple_fault(struct vcpu *v, struct vmexit *exit)

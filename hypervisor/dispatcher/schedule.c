@@ -105,22 +105,6 @@ static bool somebody_waits(const struct cpu *cpu)
 	return false;
 }
 
-/* Could anything but v itself ever want this CPU, or want v out of its guest? */
-static bool has_company(const struct cpu *cpu, const struct vcpu *v)
-{
-	for (u32 d = 0; d < domain_count; d++) {
-		if (domains[d]->ended)
-			continue;
-		for (u32 i = 0; i < domains[d]->vcpu_count; i++) {
-			const struct vcpu *other = domains[d]->vcpus[i];
-
-			if (other != v && (other->domain == v->domain || may_run(other, cpu)))
-				return true;
-		}
-	}
-	return false;
-}
-
 void sched_init(u64 slice, bool input)
 {
 	slice_tsc = slice;
@@ -171,6 +155,17 @@ void sched_wake(struct vcpu *v)
 {
 	v->wake_sticky = true;
 	sched_kick(v);
+}
+
+void sched_end(struct domain *d)
+{
+	/* All at once: the last vCPU to leave must find the bit, whichever it is. */
+	spin_lock(&sched_lock);
+	for (u32 i = 0; i < d->vcpu_count; i++)
+		vcpu_attend(d->vcpus[i], ATTENTION_DYING);
+	spin_unlock(&sched_lock);
+	for (u32 i = 0; i < d->vcpu_count; i++)
+		sched_kick(d->vcpus[i]);
 }
 
 bool sched_may_stop(struct vcpu *v)
@@ -244,7 +239,7 @@ bool sched_should_leave(struct cpu *cpu, struct vcpu *v)
 		leave = somebody_waits(cpu);
 		cpu->slice_end = now + slice_tsc;
 	}
-	if (has_company(cpu, v))
+	if (sched_has_company(cpu, v))
 		next = min(next, cpu->slice_end);
 	spin_unlock(&sched_lock);
 	timers_bark(barking);
@@ -324,24 +319,6 @@ struct vcpu *sched_next(struct cpu *cpu)
 	}
 }
 
-/*
- * Halted for good: interrupts are off, no deadline, and no vCPU of the domain is left to send an
- * NMI.
- */
-static bool is_stuck(const struct vcpu *v)
-{
-	for (u32 i = 0; i < v->domain->vcpu_count; i++) {
-		const struct vcpu *other = v->domain->vcpus[i];
-
-		if (other->state == VCPU_STOPPED)
-			continue;
-		if (other->state != VCPU_BLOCKED || (other->wake_mask & ATTENTION_IRQ) ||
-		    other->deadline != NEVER)
-			return false;
-	}
-	return true;
-}
-
 void sched_put(struct cpu *cpu, struct vcpu *v)
 {
 	bool stuck = false, gone = false, last = false;
@@ -361,6 +338,8 @@ void sched_put(struct cpu *cpu, struct vcpu *v)
 	why = v->attention;
 	vcpu_attended(v, ATTENTION_BLOCK | ATTENTION_YIELD | ATTENTION_STOP);
 	if (why & (ATTENTION_DYING | ATTENTION_STOP)) {
+		if (cpu->current == v) /* the end came after the look above */
+			give_up_state(cpu);
 		account(v, PV_STATE_STOPPED);
 		v->state = VCPU_STOPPED;
 		v->deadline = NEVER;
@@ -368,11 +347,11 @@ void sched_put(struct cpu *cpu, struct vcpu *v)
 			v->domain->vcpus_stopping--;
 		gone = why & ATTENTION_DYING;
 		last = --v->domain->vcpus_live == 0;
-		stuck = !gone && is_stuck(v);
+		stuck = !gone && sched_is_stuck(v);
 	} else if ((why & ATTENTION_BLOCK) && !sched_must_wake(v, rdtsc())) {
 		account(v, PV_STATE_BLOCKED);
 		v->state = VCPU_BLOCKED;
-		stuck = is_stuck(v);
+		stuck = sched_is_stuck(v);
 	} else {
 		if (why & ATTENTION_BLOCK)
 			v->wake_sticky = false;

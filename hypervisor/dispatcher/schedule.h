@@ -15,6 +15,10 @@ struct vcpu;
 bool sched_must_wake(const struct vcpu *v, u64 now);
 void sched_unblock(struct vcpu *v); /* a blocked vCPU becomes runnable */
 
+/* census.c: could anything but v want this CPU, or want v out of its guest? */
+bool sched_has_company(const struct cpu *cpu, const struct vcpu *v);
+bool sched_is_stuck(const struct vcpu *v); /* nothing can wake its domain any more */
+
 /* timers.c */
 void timers_init(bool has_input);
 u64 timers_fire(const struct cpu *cpu, u64 now, struct domain **barking);

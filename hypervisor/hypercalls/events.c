@@ -48,53 +48,59 @@ static bool area_test_and_set(struct vcpu *v, size_t array, unsigned bit)
 	return guest_set_bit(&v->domain->p2m, v->area + array + bit / 64 * 8, bit % 64);
 }
 
-static void upcall(struct vcpu *v)
+/* Returns whether the vCPU must be told: it has not come to look since the last time. */
+static bool upcall(struct vcpu *v)
 {
 	u8 pending = 0, one = 1;
 	gpa_t at = v->area + offsetof(struct pv_vcpu_area, upcall_pending);
 
 	guest_read(&v->domain->p2m, at, &pending, 1);
 	if (pending)
-		return; /* it has not come to look yet, and will see this port then */
+		return false; /* it will see this port when it comes */
 	guest_write(&v->domain->p2m, at, &one, 1);
 	if (v->upcall_vector)
 		irq_raise(v, v->upcall_vector);
 	else
 		v->wake_sticky = true; /* it polls: let it, at least after a BLOCK */
+	return true;
 }
 
-static void pend_in_area(struct domain *d, unsigned port)
+static bool pend_in_area(struct domain *d, unsigned port)
 {
 	struct vcpu *v = d->vcpus[d->events.ports[port].vcpu];
 	u64 mask = 0;
 
 	if (v->area == AREA_NONE)
-		return;
+		return false;
 	if (area_test_and_set(v, offsetof(struct pv_vcpu_area, port_pending), port))
-		return;
+		return false;
 	guest_read(&d->p2m, v->area + offsetof(struct pv_vcpu_area, port_mask) + port / 64 * 8,
 		   &mask, 8);
 	if (mask & BIT(port % 64))
-		return;
+		return false;
 	area_test_and_set(v, offsetof(struct pv_vcpu_area, port_selector), port / 64);
-	upcall(v);
+	return upcall(v);
 }
 
 /*
  * Without taking sched_lock: for the scheduler itself, which wakes v as it sees fit. The sender may
  * belong to another domain, so the area must not move, nor its memory go, while it is written.
  */
-static void pend_locked(struct domain *d, unsigned port)
+static bool pend_locked(struct domain *d, unsigned port)
 {
+	bool is_news;
+
 	spin_lock(&d->memory_lock);
-	pend_in_area(d, port);
+	is_news = pend_in_area(d, port);
 	spin_unlock(&d->memory_lock);
+	return is_news;
 }
 
+/* A sender that floods costs the receiver nothing more than its first event. */
 void event_pend(struct domain *d, unsigned port)
 {
-	pend_locked(d, port);
-	sched_kick(d->vcpus[d->events.ports[port].vcpu]);
+	if (pend_locked(d, port))
+		sched_kick(d->vcpus[d->events.ports[port].vcpu]);
 }
 
 void event_virq(struct vcpu *v, unsigned virq)
@@ -246,17 +252,47 @@ s64 hypercall_evt_close(struct vcpu *v)
 	return result;
 }
 
+/*
+ * The mask bit goes along, and so does what is pending: it would never be found where it was, if it
+ * came while the guest had the port masked to move it.
+ */
+static void port_move(struct domain *d, unsigned port, struct vcpu *to)
+{
+	struct vcpu *from = d->vcpus[d->events.ports[port].vcpu];
+	const gpa_t mask = offsetof(struct pv_vcpu_area, port_mask) + port / 64 * 8;
+	const gpa_t pending = offsetof(struct pv_vcpu_area, port_pending) + port / 64 * 8;
+
+	d->events.ports[port].vcpu = (u8)to->id;
+	if (from == to || from->area == AREA_NONE || to->area == AREA_NONE)
+		return;
+	if (guest_clear_bit(&d->p2m, from->area + mask, port % 64))
+		guest_set_bit(&d->p2m, to->area + mask, port % 64);
+	else
+		guest_clear_bit(&d->p2m, to->area + mask, port % 64);
+	if (guest_clear_bit(&d->p2m, from->area + pending, port % 64))
+		pend_in_area(d, port);
+}
+
 s64 hypercall_evt_route(struct vcpu *v)
 {
 	struct domain *d = v->domain;
-	struct event_port *port = port_of(d, v->gpr[RDI]);
+	struct event_port *port;
 	u64 id = v->gpr[RSI];
+	s64 result = -PV_ENOENT;
 
+	spin_lock(&lock);
+	port = port_of(d, v->gpr[RDI]);
 	/* A virq belongs to the vCPU it was bound for. */
-	if (!port || id >= d->vcpu_count || port->state == PORT_VIRQ)
-		return -PV_ENOENT;
-	port->vcpu = (u8)id;
-	return 0;
+	if (port && id < d->vcpu_count && port->state != PORT_VIRQ) {
+		spin_lock(&d->memory_lock);
+		port_move(d, (unsigned)v->gpr[RDI], d->vcpus[id]);
+		spin_unlock(&d->memory_lock);
+		result = 0;
+	}
+	spin_unlock(&lock);
+	if (!result)
+		sched_kick(d->vcpus[id]);
+	return result;
 }
 
 void events_close_all(struct domain *d)

@@ -6,9 +6,11 @@
 #include "dispatcher/dispatcher.h"
 #include "hypercalls/hypercalls.h"
 #include "lib/lib.h"
+#include "machine/cpu.h"
 #include "machine/machine.h"
 
 #define CHUNKS_MAX 64u
+#define CLAIM_MIN 4u /* of one call, whatever the time */
 #define MEM_RAM 1u /* type, as in an e820 map */
 
 s64 hypercall_mem_layout(struct vcpu *v)
@@ -93,33 +95,55 @@ s64 hypercall_mem_release(struct vcpu *v)
 	return done ? (s64)done : -PV_EBUSY;
 }
 
+/* Whatever was there belongs to somebody else: cleared before anybody can reach it. */
+static void chunk_clear(hpa_t chunk)
+{
+	for (hpa_t page = chunk; page < chunk + CHUNK_SIZE; page += PAGE_SIZE)
+		memset(window_map(this_cpu(), 0, page), 0, PAGE_SIZE);
+	window_unmap(this_cpu(), 0);
+}
+
+/* 0, -PV_EEXIST, -PV_ENOMEM. The lock is held for the tables alone: others wait for it. */
+static s64 chunk_claim(struct domain *d, gpa_t at)
+{
+	hpa_t chunk;
+	s64 result = -PV_EEXIST;
+
+	if (p2m_lookup(&d->p2m, at))
+		return -PV_EEXIST;
+	chunk = chunk_alloc();
+	if (!chunk)
+		return -PV_ENOMEM;
+	chunk_clear(chunk);
+	spin_lock(&d->memory_lock);
+	if (!p2m_lookup(&d->p2m, at))
+		result = hap_map(&d->hap, at, chunk, CHUNK_SIZE, HAP_RWX) ? -PV_ENOMEM : 0;
+	if (!result)
+		p2m_set(&d->p2m, (u32)(at >> CHUNK_SHIFT), chunk);
+	spin_unlock(&d->memory_lock);
+	if (result)
+		chunk_free(chunk);
+	return result;
+}
+
 s64 hypercall_mem_claim(struct vcpu *v)
 {
 	struct domain *d = v->domain;
 	gpa_t start = v->gpr[RDI];
 	u64 chunks = v->gpr[RSI], done = 0;
-	s64 why = -PV_EEXIST;
+	s64 result = 0;
 
 	if (!is_chunk_range(start, chunks) || start >= d->memory_bytes)
 		return -PV_EINVAL;
-	spin_lock(&d->memory_lock);
-	for (gpa_t at = start; done < chunks; at += CHUNK_SIZE, done++) {
-		hpa_t chunk;
-
-		if (at >= d->memory_bytes || p2m_lookup(&d->p2m, at))
+	for (gpa_t at = start; done < chunks && at < d->memory_bytes; at += CHUNK_SIZE, done++) {
+		/*
+		 * Clearing takes time: at the end of the slice the rest is left for another call.
+		 */
+		if (done >= CLAIM_MIN && rdtsc() >= v->cpu->due)
 			break;
-		why = -PV_ENOMEM;
-		chunk = chunk_alloc();
-		if (!chunk)
+		result = chunk_claim(d, at);
+		if (result)
 			break;
-		p2m_set(&d->p2m, (u32)(at >> CHUNK_SHIFT), chunk);
-		guest_zero(&d->p2m, at, CHUNK_SIZE);
-		if (hap_map(&d->hap, at, chunk, CHUNK_SIZE, HAP_RWX)) {
-			p2m_set(&d->p2m, (u32)(at >> CHUNK_SHIFT), 0);
-			chunk_free(chunk);
-			break;
-		}
 	}
-	spin_unlock(&d->memory_lock);
-	return done ? (s64)done : why;
+	return done ? (s64)done : result;
 }

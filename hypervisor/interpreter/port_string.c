@@ -72,6 +72,7 @@ enum verdict interpret_port_string(struct vcpu *v, struct vmexit *exit)
 	struct walk_result why;
 	struct insn insn;
 	u8 bytes[INSN_MAX];
+	unsigned most;
 	u64 count = 1, step;
 
 	if (backend->read(v, VREG_CODE_BYTES) != 8) {
@@ -83,7 +84,9 @@ enum verdict interpret_port_string(struct vcpu *v, struct vmexit *exit)
 	if (io->is_rep)
 		count = insn.address_bytes == 8 ? v->gpr[RCX] : (u32)v->gpr[RCX];
 	step = backend->read(v, VREG_RFLAGS) & RFLAGS_DF ? (u64)-io->bytes : io->bytes;
-	for (unsigned n = 0; count && n < ELEMENTS_MAX; n++, count--) {
+	/* A mark a time: each is a snapshot of the whole domain. */
+	most = io->port == PV_PORT_MARK ? 1 : ELEMENTS_MAX;
+	for (unsigned n = 0; count && n < most; n++, count--) {
 		gva_t gva = linear_of(v, &insn, v->gpr[index], io->is_in);
 
 		if (move_one(v, io, gva, &why))

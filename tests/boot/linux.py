@@ -77,10 +77,14 @@ def boots():
 
 def statuses():
     one = describe(1)
-    for command, wanted in (("exit 7", 7), ("false", 1), ("kill -9 $$", 137), ("exit 255", 255)):
+    for command, wanted in (("exit 7", 7), ("false", 1), ("exec sh -c 'exit 9'", 9), ("exit 255", 255)):
         code, out, err = run(one, "--exec", command)
         expect(f"{HOST}: --exec '{command}': exit code {wanted}", (code == wanted, f"exit code {code}"),
                (not out, out), (not err, err))
+    code, out, err = run(one, "--exec", "kill -9 $$")
+    expect(f"{HOST}: --exec: a killed command", (code == 137, code), ("Killed" in out and "[" not in out, out))
+    code, out, err = run(one, "--exec", "echo 'it'; )")
+    expect(f"{HOST}: --exec: a wrong command", (code == 2, code), (out.startswith("sh: syntax error"), out))
     code, out, err = run(one, "--exec", "printf 'no newline'; echo -n ' here' >&2")
     expect(f"{HOST}: --exec: both streams, bytes as they are", (code == 0, code), (out == "no newline here", out))
     code, out, err = run(one, "--exec", "i=0; while [ $i -lt 500 ]; do echo line $i of some text; i=$((i+1)); done")

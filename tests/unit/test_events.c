@@ -274,6 +274,22 @@ static void test_route(void)
 	EXPECT_EQ(CALL_OF(a1, PV_CALL_EVT_BIND, 1, 2), 2);
 	EXPECT_EQ(CALL_OF(b, PV_CALL_EVT_SEND, 2), 0);
 	EXPECT(is_pending(a1, 2) && !is_pending(a, 2));
+	/* Masked to be moved: what came meanwhile goes along, and the mask too. */
+	a->irr[1] = a1->irr[1] = 0;
+	handle(a1);
+	mask(a, 1, true); /* of an earlier port of this number */
+	mask(a1, 1, true);
+	EXPECT_EQ(CALL_OF(b, PV_CALL_EVT_SEND, 1), 0);
+	EXPECT_EQ(CALL_OF(a, PV_CALL_EVT_ROUTE, 1, 0), 0);
+	EXPECT(is_pending(a, 1) && !is_pending(a1, 1) && !irq_pending(a));
+	EXPECT_EQ(CALL_OF(a, PV_CALL_EVT_UNMASK, 1), 0);
+	EXPECT(irq_pending(a) && !word(a1, PV_VCPU_AREA_PORT_MASK, 0));
+	EXPECT_EQ(handle(a), 1);
+	/* Not masked: it is told where it goes to, even if it was told where it was. */
+	EXPECT_EQ(CALL_OF(b, PV_CALL_EVT_SEND, 1), 0);
+	mask(a1, 1, true);
+	EXPECT_EQ(CALL_OF(a, PV_CALL_EVT_ROUTE, 1, 1), 0);
+	EXPECT(is_pending(a1, 1) && irq_pending(a1) && !is_pending(a, 1));
 	world_destroy();
 	tap_case("a port is delivered where its route says");
 }

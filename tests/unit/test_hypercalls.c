@@ -149,7 +149,7 @@ static void test_yield_and_block(void)
 	EXPECT_EQ(CALL(PV_CALL_BLOCK, 0), 0);
 	EXPECT_EQ(v->attention, ATTENTION_BLOCK | ATTENTION_KICK);
 	EXPECT(v->deadline == ~0ull && v->is_kickable); /* the timer is set, here to never */
-	EXPECT_EQ(v->wake_mask, ATTENTION_IRQ | ATTENTION_NMI);
+	EXPECT_EQ(v->wake_mask & (ATTENTION_IRQ | ATTENTION_NMI), ATTENTION_IRQ | ATTENTION_NMI);
 	v->attention = 0;
 	EXPECT_EQ(CALL(PV_CALL_BLOCK, 5000000), 0);
 	EXPECT_EQ(v->attention, ATTENTION_BLOCK | ATTENTION_KICK);
@@ -614,6 +614,34 @@ static void test_rows(void)
 	tap_case("members of a batch");
 }
 
+/*
+ * A slice that ends before all is cleared: the count says what is there, and the rest can follow.
+ */
+static void test_claim_in_parts(void)
+{
+	const struct world_domain large = { .mode = PV_MODE_PV_HAP, .chunks = 12 };
+	u64 total = 0;
+
+	v = world_of(&large);
+	d = v->domain;
+	EXPECT_EQ(CALL(PV_CALL_MEM_RELEASE, CHUNK_SIZE, 11), 11);
+	cpus[0].due = 0;
+	while (total < 11) {
+		u32 left = fake_chunks_left;
+		s64 count = CALL(PV_CALL_MEM_CLAIM, (1 + total) * CHUNK_SIZE, 11 - total);
+
+		EXPECT_MSG(count > 0 && left - fake_chunks_left == (u32)count,
+			   "%lld chunks are said, %u taken", (long long)count,
+			   left - fake_chunks_left);
+		if (count <= 0)
+			break;
+		total += (u64)count;
+	}
+	EXPECT_EQ(CALL(PV_CALL_MEM_CLAIM, CHUNK_SIZE, 1), -PV_EEXIST);
+	world_destroy();
+	tap_case("MEM_CLAIM in parts");
+}
+
 static void test_events_briefly(void)
 {
 	begin();
@@ -658,6 +686,7 @@ int main(void)
 	test_ipi_mask();
 	test_tlb_flush();
 	test_memory();
+	test_claim_in_parts();
 	test_events_briefly();
 	test_all_have_succeeded();
 	test_errors();

@@ -377,10 +377,10 @@ static void test_privileged(void)
 	r->reg[VREG_RFLAGS] |= RFLAGS_IF;
 	EXPECT_EQ(interpret_hlt(v, &exit), ADVANCE);
 	EXPECT(v->attention == ATTENTION_BLOCK && v->deadline == ~0ull);
-	EXPECT_EQ(v->wake_mask, ATTENTION_IRQ | ATTENTION_NMI);
+	EXPECT_EQ(v->wake_mask, ATTENTION_IRQ | ATTENTION_NMI | ATTENTION_EVENT);
 	r->reg[VREG_RFLAGS] &= ~RFLAGS_IF;
 	EXPECT_EQ(interpret_hlt(v, &exit), ADVANCE);
-	EXPECT_EQ(v->wake_mask, ATTENTION_NMI);
+	EXPECT_EQ(v->wake_mask, ATTENTION_NMI | ATTENTION_EVENT);
 	v->attention = 0;
 	/* RDTSC: the machine's own; CR4.TSD keeps user code from it. */
 	exit.code.exit = PV_EXIT_RDTSC;
