@@ -27,14 +27,25 @@
  */
 static void pvclock_factors(u32 *mul, int *shift)
 {
+	static u32 known_mul;
+	static int known_shift;
+	static u64 known_khz; /* written last: the others belong to it */
 	u64 quotient;
 
+	if (known_khz == tsc_khz) {
+		*mul = known_mul;
+		*shift = known_shift;
+		return;
+	}
 	for (*shift = -8; *shift < 24; ++*shift) {
 		quotient = multiply_divide(1000000, 1ull << (32 - *shift), tsc_khz);
 		if (quotient >> 32 == 0)
 			break;
 	}
 	*mul = (u32)quotient;
+	known_mul = *mul;
+	known_shift = *shift;
+	__atomic_store_n(&known_khz, tsc_khz, __ATOMIC_RELEASE);
 }
 
 u64 pvclock_ns(u64 tsc)

@@ -157,6 +157,7 @@ static void irq_prepare(struct vcpu *v, bool entry_is_free)
 		return;
 	}
 	if (entry_is_free && backend->can_take(v, LINE_INTERRUPT)) {
+		entry_is_free = false;
 		irq_withdraw(v, vector);
 		backend->inject(v, &(struct event){ .valid = true,
 						    .type = EVENT_INTERRUPT,
@@ -169,8 +170,11 @@ static void irq_prepare(struct vcpu *v, bool entry_is_free)
 		}
 	}
 	vcpu_attend(v, ATTENTION_IRQ);
-	/* The hardware holds one, and nothing would tell us when it is time for the next. */
-	if (irq_is_only(v, vector) && backend->virtual_irq(v, vector)) {
+	/*
+	 * The hardware holds one, and nothing would tell us when it is time for the next. Never
+	 * beside an injection in the same entry: Bochs looks at the IF from before it.
+	 */
+	if (entry_is_free && irq_is_only(v, vector) && backend->virtual_irq(v, vector)) {
 		irq_withdraw(v, vector);
 		v->offered = vector;
 		want_window(v, LINE_INTERRUPT, false);

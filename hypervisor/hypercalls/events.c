@@ -276,8 +276,8 @@ static void port_move(struct domain *d, unsigned port, struct vcpu *to)
 s64 hypercall_evt_route(struct vcpu *v)
 {
 	struct domain *d = v->domain;
-	struct event_port *port;
 	u64 id = v->gpr[RSI];
+	struct event_port *port;
 	s64 result = -PV_ENOENT;
 
 	spin_lock(&lock);

@@ -37,7 +37,7 @@ void fake_cpus_init(u32 count)
 
 static void meanwhile(void)
 {
-	if (fake_meanwhile)
+	if (fake_meanwhile && !fake_locks_held)
 		fake_meanwhile();
 }
 

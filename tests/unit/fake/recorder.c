@@ -5,6 +5,7 @@
 #include "allocator/frames.h"
 #include "allocator/hap.h"
 #include "fake/hardware.h"
+#include "fake/panic.h"
 #include "machine/machine.h"
 
 struct backend *backend = &recorder_backend;
@@ -12,7 +13,7 @@ bool recorder_has_virtual_irq, recorder_has_preempt;
 
 static void meanwhile(void)
 {
-	if (fake_meanwhile)
+	if (fake_meanwhile && !fake_locks_held)
 		fake_meanwhile();
 }
 
