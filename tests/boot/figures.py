@@ -42,16 +42,16 @@ TICK_EXITS = {"vmx": ("preempt_timer", "irq_window"), "svm": ("interrupt", "irq_
 class Run:
     """A boot of the guest that runs a shell command; what it printed and what was counted."""
 
-    def __init__(self, setup, name, vcpus, command, trace=False):
+    def __init__(self, setup, name, vcpus, command, trace=False, words=""):
         self.trace = os.path.join(setup.folder, name + ".trace") if trace else None
         self.output, self.init_s = "", None
         stats = os.path.join(setup.folder, name + ".json")
         machine = os.path.join(setup.folder, name + ".yaml")
-        words = base64.b64encode(command.encode()).decode()
+        line = f"norandmaps {words} exec={base64.b64encode(command.encode()).decode()}"
         with open(machine, "w", encoding="ascii") as f:
             f.write(f'machine: {{cpus: {vcpus}, memory: 512M, trace: {{records: 30000}}}}\ndomains:\n'
                     f'  - {{name: linux, kernel: "{setup.kernel}", initrd: "{setup.initrd}", memory: 96M,\n'
-                    f'     vcpus: {vcpus}, mode: pv/hap, cmdline: "norandmaps exec={words}"}}\n')
+                    f'     vcpus: {vcpus}, mode: pv/hap, cmdline: "{line}"}}\n')
         arguments = [setup.pvn, "run", machine, "--on", setup.host, "--timeout", str(TIMEOUT_S), "--stats", stats]
         self.exit = self.execute(arguments + (["--trace", self.trace] if trace else []))
         with open(os.path.join(setup.folder, name + ".txt"), "w", encoding="utf-8") as f:
