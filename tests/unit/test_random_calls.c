@@ -267,6 +267,6 @@ int main(int argc, char **argv)
 {
 	fake_cpuid_all();
 	seed = argc > 2 ? strtoull(argv[2], NULL, 0) : 31;
-	test_random(argc > 1 ? strtoul(argv[1], NULL, 10) : 1000000);
+	test_random(argc > 1 ? strtoul(argv[1], NULL, 10) : 300000);
 	return tap_done();
 }
