@@ -4,6 +4,7 @@
  * this check every offset, count and size in it can be used as it stands.
  */
 #include "dispatcher/bundle.h"
+#include "lib/canonical.h"
 #include "lib/lib.h"
 
 /* [offset, offset + count * each) within bytes, without overflow, 8-byte aligned. */
@@ -23,7 +24,7 @@ static const char *domain_check(const struct pv_bundle_header *h, const struct p
 	if (!d->memory_bytes || d->memory_bytes & (CHUNK_SIZE - 1))
 		return "a domain's memory is not a multiple of 2 MiB";
 	/* The one register of the boot context that we load ourselves: WRMSR would fault on it. */
-	if ((u64)((s64)(d->boot.kernel_gs_base << 16) >> 16) != d->boot.kernel_gs_base)
+	if (!is_canonical(d->boot.kernel_gs_base))
 		return "a domain's boot context has a kernel GS base that is no address";
 	if (d->first_segment > h->segment_count ||
 	    d->segment_count > h->segment_count - d->first_segment)

@@ -9,6 +9,7 @@
 #include "interpreter/control.h"
 #include "interpreter/cpuid.h"
 #include "interpreter/policy.h"
+#include "lib/canonical.h"
 #include "lib/lib.h"
 #include "machine/cpu.h"
 #include "machine/machine.h"
@@ -205,11 +206,6 @@ void context_start(struct vcpu *v, const struct pv_vcpu_context *start)
 	v->gpr[RSI] = start->rsi;
 	v->osxsave = start->cr4 & CR4_OSXSAVE;
 	backend->set_context(v, start);
-}
-
-static bool is_canonical(u64 address)
-{
-	return (u64)((s64)(address << 16) >> 16) == address;
 }
 
 /*

@@ -5,6 +5,7 @@
  * fails. A state that passes them all and was refused anyway is said to be so.
  */
 #include "interpreter/control.h"
+#include "lib/canonical.h"
 #include "trace/trace.h"
 #include "vmx/vmx.h"
 
@@ -22,11 +23,6 @@ static void complain(enum vmcs_field field, const char *what)
 		if (!(condition)) \
 			complain(field, what); \
 	} while (0)
-
-static bool is_canonical(u64 address)
-{
-	return (u64)((s64)(address << 16) >> 16) == address;
-}
 
 static void check_controls(void)
 {
