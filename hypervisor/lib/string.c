@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Memory and string functions of the freestanding C library; the compiler also emits calls to the
- * first four. Everybody uses them. The block operations are the CPU's own string instructions:
- * short in code, quick on silicon since "enhanced REP MOVSB", and one step of an emulator per run
- * of bytes. The direction flag is clear on entry (ABI) and on return.
+ * first four. Everybody uses them. The block operations are the CPU's own string instructions,
+ * eight bytes a step and the rest by bytes: short in code, as quick on silicon as any loop, and an
+ * eighth of the steps where an emulator counts each. The direction flag is clear on entry (ABI) and
+ * on return.
  */
 #include "lib/lib.h"
 
 static inline void copy_up(void *dst, const void *src, size_t n)
 {
-	__asm__ volatile("rep movsb" : "+D"(dst), "+S"(src), "+c"(n) : : "memory");
+	size_t words = n / 8, rest = n % 8;
+
+	__asm__ volatile("rep movsq" : "+D"(dst), "+S"(src), "+c"(words) : : "memory");
+	__asm__ volatile("rep movsb" : "+D"(dst), "+S"(src), "+c"(rest) : : "memory");
 }
 
 /* From the last byte to the first. Slow on silicon, and rare: overlapping moves upwards only. */
@@ -39,9 +43,12 @@ void *memmove(void *dst, const void *src, size_t n)
 
 void *memset(void *dst, int byte, size_t n)
 {
+	u64 pattern = (u8)byte * 0x0101010101010101ull;
+	size_t words = n / 8, rest = n % 8;
 	void *at = dst;
 
-	__asm__ volatile("rep stosb" : "+D"(at), "+c"(n) : "a"(byte) : "memory");
+	__asm__ volatile("rep stosq" : "+D"(at), "+c"(words) : "a"(pattern) : "memory");
+	__asm__ volatile("rep stosb" : "+D"(at), "+c"(rest) : "a"(pattern) : "memory");
 	return dst;
 }
 
