@@ -9,13 +9,15 @@
 #include "dispatcher/dispatcher.h"
 #include "lib/lib.h"
 #include "lib/muldiv.h"
+#include "machine/cpu.h"
 #include "machine/machine.h"
 
 #define FIELD(v, field, value) \
 	guest_write(&(v)->domain->p2m, (v)->area + offsetof(struct pv_vcpu_area, field), (value), \
 		    sizeof(((struct pv_vcpu_area *)0)->field))
 
-#define CALLS_SHOWN 0x80u /* calls below this number; the others are asked for with STATS_READ */
+/* Members are shown of the calls below this number; the others are asked for with STATS_READ. */
+#define MEMBERS_SHOWN (sizeof(((struct pv_vcpu_area *)0)->members) / 8)
 
 /* ---- pvclock --------------------------------------------------------------------------------- */
 
@@ -108,48 +110,60 @@ void area_write_preempted(struct vcpu *v, bool preempted)
 		FIELD(v, preempted, &flag);
 }
 
-/* Calls and batch members by number; one array of them is all that a stack should carry. */
-static __attribute__((noinline)) void counts_write(struct vcpu *v, bool is_members)
+/*
+ * A tick comes by here, so each counter costs a load and a store: the rows of the call table are
+ * written out one by one, and what is no row is zero since the area was registered.
+ */
+static void counters_write(struct pv_vcpu_area *area, const struct vcpu *v)
 {
-	size_t field = is_members ? offsetof(struct pv_vcpu_area, members) :
-				    offsetof(struct pv_vcpu_area, calls);
-	u64 counts[CALLS_SHOWN] = { 0 };
+	u64 hypercalls = v->exits[PV_EXIT_HYPERCALL].count;
 
-	for (unsigned row = 0; row < HYPERCALL_ROWS; row++)
-		if (hypercall_number(row) < CALLS_SHOWN)
-			counts[hypercall_number(row)] = is_members ? v->members[row] :
-								     v->calls[row].count;
-	guest_write(&v->domain->p2m, v->area + field, counts, sizeof(counts));
+#define HYPERCALL(nr, handler, args, units, batch, feature) \
+	area->calls[nr] = v->calls[ROW_##handler].count; \
+	hypercalls += v->calls[ROW_##handler].count; \
+	if ((nr) < MEMBERS_SHOWN) \
+		area->members[(nr) % MEMBERS_SHOWN] = v->members[ROW_##handler];
+#include "pv_dispatch.h"
+#undef HYPERCALL
+	for (unsigned i = 0; i < PV_EXIT_COUNT; i++)
+		area->exits[i] = v->exits[i].count;
+	area->exits[PV_EXIT_HYPERCALL] = hypercalls;
 }
 
-static void version_step(struct vcpu *v)
+/* The version is odd while the rest is written, in this order to everybody who reads. */
+static void version_step(struct pv_vcpu_area *area, struct vcpu *v)
 {
 	v->area_version++;
-	FIELD(v, version, &v->area_version);
+	__atomic_store_n(&area->version, v->area_version, __ATOMIC_SEQ_CST);
+}
+
+/* The page is mapped once: nothing in between uses the window, or could move the area. */
+static void state_write(struct vcpu *v, bool is_new)
+{
+	hpa_t page = v->area == AREA_NONE ? 0 : p2m_lookup(&v->domain->p2m, v->area);
+	struct pv_vcpu_area *area;
+
+	if (!page)
+		return;
+	area = window_map(this_cpu(), 0, page);
+	version_step(area, v);
+	if (is_new) {
+		memset(area->exits, 0, sizeof(area->exits));
+		memset(area->calls, 0, sizeof(area->calls));
+		memset(area->members, 0, sizeof(area->members));
+	}
+	area->state = v->public_state;
+	area->state_since_ns = pvclock_ns(v->state_since);
+	for (unsigned i = 0; i < ARRAY_SIZE(area->state_ns); i++)
+		area->state_ns[i] = pvclock_ns(v->state_tsc[i]);
+	counters_write(area, v);
+	version_step(area, v);
+	window_unmap(this_cpu(), 0);
 }
 
 void area_write_state(struct vcpu *v)
 {
-	u64 times[4], exits[64] = { 0 };
-	u32 state = v->public_state;
-	u64 since = pvclock_ns(v->state_since);
-
-	if (v->area == AREA_NONE)
-		return;
-	for (unsigned i = 0; i < 4; i++)
-		times[i] = pvclock_ns(v->state_tsc[i]);
-	for (unsigned i = 0; i < PV_EXIT_COUNT; i++)
-		exits[i] = v->exits[i].count;
-	for (unsigned row = 0; row < HYPERCALL_ROWS; row++)
-		exits[PV_EXIT_HYPERCALL] += v->calls[row].count;
-	version_step(v); /* odd: being written */
-	FIELD(v, state, &state);
-	FIELD(v, state_since_ns, &since);
-	FIELD(v, state_ns, times);
-	FIELD(v, exits, exits);
-	counts_write(v, false);
-	counts_write(v, true);
-	version_step(v);
+	state_write(v, false);
 }
 
 /* ---- CPUID area ------------------------------------------------------------------------------ */
@@ -174,7 +188,7 @@ static void vcpu_area_begin(struct vcpu *v)
 	u64 wall = wall_clock_ns();
 
 	FIELD(v, wall_ns, &wall);
-	area_write_state(v);
+	state_write(v, true);
 	area_write_deadline(v);
 }
 

@@ -220,6 +220,59 @@ static void test_guests_part(void)
 	tap_case("VCPU: what belongs to the guest is left alone");
 }
 
+static unsigned not_zero(const u64 *at, size_t count)
+{
+	unsigned found = 0;
+
+	for (size_t i = 0; i < count; i++)
+		found += at[i] != 0;
+	return found;
+}
+
+/* A page of garbage: every counter is there, and what no counter has is zero. */
+static void test_counters(void)
+{
+	struct pv_vcpu_area area;
+	unsigned shown = 0;
+	u32 version;
+
+	begin();
+	memset(&area, 0xa5, sizeof(area));
+	caller_put(v, PAGE(0), &area, sizeof(area));
+	EXPECT_EQ(set_area(v, PV_AREA_VCPU, PAGE(0)), 0);
+	caller_get(v, PAGE(0), &area, sizeof(area));
+	EXPECT_EQ(not_zero(area.exits, ARRAY_SIZE(area.exits)), 0);
+	EXPECT_EQ(not_zero(area.calls, ARRAY_SIZE(area.calls)), 0);
+	EXPECT_EQ(not_zero(area.members, ARRAY_SIZE(area.members)), 0);
+	version = area.version;
+	for (unsigned i = 0; i < PV_EXIT_COUNT; i++)
+		v->exits[i].count = 1000 + i;
+	v->exits[PV_EXIT_HYPERCALL].count = 1;
+	for (unsigned row = 0; row < HYPERCALL_ROWS; row++) {
+		v->calls[row].count = 2000 + row;
+		v->members[row] = 3000 + row;
+	}
+	area_write_state(v);
+	caller_get(v, PAGE(0), &area, sizeof(area));
+	EXPECT_EQ(area.version, version + 2);
+	for (unsigned i = 0; i < PV_EXIT_COUNT; i++)
+		EXPECT(i == PV_EXIT_HYPERCALL || area.exits[i] == 1000 + i);
+	EXPECT_EQ(area.exits[PV_EXIT_HYPERCALL],
+		  1 + 2000 * HYPERCALL_ROWS + HYPERCALL_ROWS * (HYPERCALL_ROWS - 1) / 2);
+	for (unsigned row = 0; row < HYPERCALL_ROWS; row++) {
+		EXPECT_EQ(area.calls[hypercall_number(row)], 2000 + row);
+		if (hypercall_number(row) >= ARRAY_SIZE(area.members))
+			continue;
+		shown++;
+		EXPECT_EQ(area.members[hypercall_number(row)], 3000 + row);
+	}
+	EXPECT_EQ(not_zero(area.exits, ARRAY_SIZE(area.exits)), PV_EXIT_COUNT);
+	EXPECT_EQ(not_zero(area.calls, ARRAY_SIZE(area.calls)), HYPERCALL_ROWS);
+	EXPECT_EQ(not_zero(area.members, ARRAY_SIZE(area.members)), shown);
+	world_destroy();
+	tap_case("VCPU: a counter for each exit and call, zero where there is none");
+}
+
 static void test_released(void)
 {
 	static const u64 kinds[] = { PV_AREA_TIME, PV_AREA_VCPU, PV_AREA_CPUID, PV_AREA_BATCH };
@@ -250,6 +303,7 @@ int main(void)
 	test_cpuid();
 	test_vcpu();
 	test_guests_part();
+	test_counters();
 	test_released();
 	return tap_done();
 }
