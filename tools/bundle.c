@@ -146,6 +146,7 @@ static int write_bundle(const struct machine *m, const struct packed_domain *p, 
 	struct pv_bundle_header h = header_of(m, p);
 	struct pv_bundle_domain *domains;
 	struct pv_bundle_segment *rows;
+	struct pv_bundle_sum sum;
 	uint32_t row = 0;
 	uint64_t at;
 
@@ -163,7 +164,9 @@ static int write_bundle(const struct machine *m, const struct packed_domain *p, 
 		write_domain(&domains[i], &m->domains[i], &p[i], row);
 		write_segments(out->data, rows, &row, &at, &p[i].plan);
 	}
-	h.crc32 = crc32_ieee(0, out->data + sizeof(h), out->size - sizeof(h));
+	sum = pv_bundle_sum(out->data + sizeof(h), out->size - sizeof(h));
+	h.sum[0] = sum.words;
+	h.sum[1] = sum.weighted;
 	memcpy(out->data, &h, sizeof(h));
 	return 0;
 }

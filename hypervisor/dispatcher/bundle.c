@@ -43,6 +43,13 @@ static const char *segment_check(const struct pv_bundle_segment *s, u64 memory, 
 	return NULL;
 }
 
+static bool sum_matches(const struct pv_bundle_header *h)
+{
+	struct pv_bundle_sum sum = pv_bundle_sum(h + 1, h->size - sizeof(*h));
+
+	return sum.words == h->sum[0] && sum.weighted == h->sum[1];
+}
+
 static const char *header_check(const struct pv_bundle_header *h, u64 bytes)
 {
 	if (bytes < sizeof(*h) || h->magic != PV_BUNDLE_MAGIC)
@@ -59,7 +66,7 @@ static const char *header_check(const struct pv_bundle_header *h, u64 bytes)
 	    !table_fits(h->segments_offset, h->segment_count, sizeof(struct pv_bundle_segment),
 			h->size))
 		return "the bundle's tables lie outside it";
-	if (crc32_update(0, h + 1, h->size - sizeof(*h)) != h->crc32)
+	if (!sum_matches(h))
 		return "the bundle's checksum does not match";
 	return NULL;
 }

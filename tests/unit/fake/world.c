@@ -42,7 +42,10 @@ void world_seal(void *sealed)
 {
 	struct pv_bundle_header *h = sealed;
 
-	h->crc32 = crc32_update(0, h + 1, h->size - sizeof(*h));
+	struct pv_bundle_sum sum = pv_bundle_sum(h + 1, h->size - sizeof(*h));
+
+	h->sum[0] = sum.words;
+	h->sum[1] = sum.weighted;
 }
 
 static void domain_pack(struct pv_bundle_domain *to, const struct world_domain *from, u32 number)
