@@ -47,6 +47,8 @@ struct backend {
 	u64 hw_features; /* PV_HW_* that this machine has; filled by detect */
 	bool switches_syscall_msrs; /* STAR LSTAR CSTAR SFMASK KERNEL_GS_BASE: world switch */
 	bool switches_cr2;
+	/* A vector that waits alone costs less by virtual_irq(), even if it could be injected. */
+	bool leaves_lone_irq;
 	bool may_miss_xsetbv; /* QEMU lets XSETBV pass: XCR0 itself must be asked */
 
 	/* Can this machine do it? 0, or -PV_EOPNOTSUPP with one line of why not. Boot CPU, once. */

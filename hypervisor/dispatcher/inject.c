@@ -141,6 +141,12 @@ bool irq_waits(struct vcpu *v)
 	return v->attention & ATTENTION_IRQ;
 }
 
+static bool is_better_left(const struct vcpu *v, int vector)
+{
+	return backend->leaves_lone_irq && (backend->hw_features & PV_HW_VIRTUAL_INTERRUPTS) &&
+	       irq_is_only(v, vector);
+}
+
 /*
  * A vector can go in with this entry, or is left with the hardware, or a window exit will tell us.
  */
@@ -156,7 +162,7 @@ static void irq_prepare(struct vcpu *v, bool entry_is_free)
 		want_window(v, LINE_INTERRUPT, false);
 		return;
 	}
-	if (entry_is_free && backend->can_take(v, LINE_INTERRUPT)) {
+	if (entry_is_free && !is_better_left(v, vector) && backend->can_take(v, LINE_INTERRUPT)) {
 		entry_is_free = false;
 		irq_withdraw(v, vector);
 		backend->inject(v, &(struct event){ .valid = true,

@@ -123,6 +123,8 @@ int svm_detect(char *why, size_t bytes)
 	svm_caps.asids = features.ebx;
 	svm_caps.has_assists = features.edx & SVM_CAP_DECODE_ASSISTS;
 	svm_caps.is_tcg = is_tcg();
+	svm_backend.leaves_lone_irq =
+		svm_caps.is_tcg; /* its injections cost an exit: svm_inject() */
 	controls_choose();
 	features_fill(features.edx);
 	return 0;

@@ -20,12 +20,16 @@ static struct recorder *r;
 static void begin(bool has_virtual_irq)
 {
 	recorder_has_virtual_irq = has_virtual_irq;
+	recorder_backend.hw_features &= ~PV_HW_VIRTUAL_INTERRUPTS;
+	if (has_virtual_irq)
+		recorder_backend.hw_features |= PV_HW_VIRTUAL_INTERRUPTS;
 	v = world_small(1);
 	r = recorder_of(v);
 }
 
 static void end(void)
 {
+	recorder_backend.leaves_lone_irq = false;
 	world_destroy();
 }
 
@@ -146,6 +150,49 @@ static void test_virtual_irq(void)
 	EXPECT(!enter().valid && r->offered == -1 && !v->attention && !irq_pending(v));
 	end();
 	tap_case("a single vector is left with the hardware, several need windows");
+}
+
+/* Where an injection is dear: what could go in is left with the hardware, if it is alone. */
+static void test_lone_irq(void)
+{
+	struct event e;
+
+	begin(true);
+	recorder_backend.leaves_lone_irq = true;
+	r->can_take[LINE_INTERRUPT] = r->can_take[LINE_NMI] = true;
+	irq_raise(v, 0x50);
+	EXPECT(!enter().valid && r->offered == 0x50 && !r->window[LINE_INTERRUPT]);
+	r->offer_taken = true;
+	EXPECT(!enter().valid && r->offered == -1 && !v->attention && !irq_pending(v));
+	EXPECT_EQ(v->events[PV_EVENT_INJECTED], 1);
+	/* Two of them: the first is injected, and the second waits for it. */
+	irq_raise(v, 0x50);
+	irq_raise(v, 0x60);
+	e = enter();
+	EXPECT(e.type == EVENT_INTERRUPT && e.vector == 0x60);
+	EXPECT(r->offered == -1 && r->window[LINE_INTERRUPT]);
+	exit_window(LINE_INTERRUPT);
+	EXPECT(!enter().valid && r->offered == 0x50 && !r->window[LINE_INTERRUPT]);
+	r->offer_taken = true;
+	EXPECT(!enter().valid && !v->attention);
+	/* Beside an event of another kind it waits for its window. */
+	irq_raise(v, 0x50);
+	nmi_raise(v);
+	EXPECT_EQ(enter().type, EVENT_NMI);
+	EXPECT(r->offered == -1 && r->window[LINE_INTERRUPT]);
+	exit_window(LINE_INTERRUPT);
+	EXPECT(!enter().valid && r->offered == 0x50);
+	end();
+
+	/* Without such a thing it is injected as ever. */
+	begin(false);
+	recorder_backend.leaves_lone_irq = true;
+	r->can_take[LINE_INTERRUPT] = true;
+	irq_raise(v, 0x50);
+	EXPECT_EQ(enter().vector, 0x50);
+	EXPECT(!v->attention && !r->window[LINE_INTERRUPT]);
+	end();
+	tap_case("a vector alone is left with the hardware where an injection is dear");
 }
 
 /* ---- double faults: SDM vol. 3, "Interrupt 8 - Double Fault Exception (#DF)", tables 6-4, 6-5  */
@@ -481,11 +528,12 @@ static void model_step(u64 *seed)
 	arrive();
 }
 
-static void test_model(bool has_virtual_irq, const char *name)
+static void test_model(bool has_virtual_irq, bool leaves_lone, const char *name)
 {
 	u64 seed = 11;
 
 	begin(has_virtual_irq);
+	recorder_backend.leaves_lone_irq = leaves_lone;
 	memset(&model, 0, sizeof(model));
 	model.acknowledged = -1;
 	for (unsigned i = 0; i < 120000 && !tap.failures; i++)
@@ -498,6 +546,10 @@ static void test_model(bool has_virtual_irq, const char *name)
 		if (v->attention)
 			events_prepare(v);
 		deliver_injected(&seed);
+		if (r->offered >= 0 && !r->offer_taken) {
+			r->offer_taken = true;
+			model_delivered(r->offered, false);
+		}
 	}
 	EXPECT_EQ(model_highest(), -1);
 	EXPECT(!model.nmi && !model.nmi_acknowledged && model.acknowledged < 0);
@@ -513,10 +565,12 @@ int main(void)
 	test_priorities();
 	test_windows();
 	test_virtual_irq();
+	test_lone_irq();
 	test_double_faults();
 	test_triple_faults();
 	test_interrupted_delivery();
-	test_model(false, "random interleavings, vectors by windows");
-	test_model(true, "random interleavings, vectors left with the hardware");
+	test_model(false, false, "random interleavings, vectors by windows");
+	test_model(true, false, "random interleavings, vectors left with the hardware");
+	test_model(true, true, "random interleavings, each lone vector left with the hardware");
 	return tap_done();
 }
