@@ -53,6 +53,12 @@ static void catch_others(void)
 		sigaction(numbers[i], &action, NULL);
 }
 
+static void explain(void)
+{
+	pvn_note("what you type goes to the guest; Ctrl-] q ends the machine, Ctrl-] Ctrl-] types "
+		 "one Ctrl-], Ctrl-] ? says this again");
+}
+
 int console_start(struct console *console, struct errors *e)
 {
 	static bool is_registered;
@@ -64,8 +70,7 @@ int console_start(struct console *console, struct errors *e)
 		return errors_add(e, "atexit: %s", strerror(errno));
 	is_registered = true;
 	catch_others();
-	pvn_note("what you type goes to the guest; Ctrl-] q ends the machine, Ctrl-] Ctrl-] types "
-		 "one Ctrl-]");
+	explain();
 	raw = saved;
 	cfmakeraw(&raw);
 	/* Kernel messages and pvn's own lines end with a newline alone. */
@@ -140,6 +145,8 @@ void console_type(struct console *console, const char *typed, size_t bytes)
 			pass(console, typed[i]);
 		else if (typed[i] == 'q' || typed[i] == 'Q')
 			console->wants_end = true;
+		else
+			explain();
 		console->is_escaped = false;
 	}
 }
