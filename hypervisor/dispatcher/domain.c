@@ -4,7 +4,6 @@
  * The bundle has been checked (bundle.c) before anything here reads it.
  */
 #include "dispatcher/domain.h"
-#include "allocator/copy.h"
 #include "allocator/frames.h"
 #include "dispatcher/area.h"
 #include "dispatcher/dispatcher.h"
@@ -23,70 +22,6 @@ u32 domain_count;
  */
 static struct domain domain_pool[PV_BUNDLE_DOMAINS_MAX];
 static spinlock_t report_lock;
-
-/* Whatever was there belongs to somebody else: another domain, or the machine's past. */
-static void chunks_clear(hpa_t start, u64 bytes)
-{
-	for (hpa_t chunk = start; chunk < start + bytes; chunk += CHUNK_SIZE) {
-		paging_map(chunk, CHUNK_SIZE, MAP_W);
-		memset((void *)chunk, 0, CHUNK_SIZE);
-		paging_unmap(chunk, CHUNK_SIZE);
-	}
-}
-
-/* Whole GiB of memory come in one piece where there is one, so that one large leaf can map them. */
-static hpa_t chunks_take(const struct domain *d, gpa_t at, u64 *bytes)
-{
-	hpa_t start = 0;
-
-	*bytes = HUGE_SIZE;
-	if (d->hap.has_huge && !(at & (HUGE_SIZE - 1)) && d->memory_bytes - at >= HUGE_SIZE)
-		start = chunk_alloc_run(HUGE_SIZE / CHUNK_SIZE, HUGE_SIZE / CHUNK_SIZE);
-	if (start)
-		return start;
-	*bytes = CHUNK_SIZE;
-	start = chunk_alloc();
-	if (!start)
-		panic("domain %s: out of memory after %llu of %llu MiB", d->name,
-		      (unsigned long long)at >> 20, (unsigned long long)d->memory_bytes >> 20);
-	return start;
-}
-
-static void memory_create(struct domain *d)
-{
-	u64 hw = backend->hw_features, bytes;
-
-	if (p2m_init(&d->p2m, d->memory_bytes) ||
-	    hap_init(&d->hap, backend->hap, hw & PV_HW_LARGE_PAGES, hw & PV_HW_HUGE_PAGES))
-		panic("domain %s: no memory for its tables", d->name);
-	for (gpa_t at = 0; at < d->memory_bytes; at += bytes) {
-		hpa_t start = chunks_take(d, at, &bytes);
-
-		chunks_clear(start, bytes);
-		for (u64 part = 0; part < bytes; part += CHUNK_SIZE)
-			p2m_set(&d->p2m, (u32)((at + part) >> CHUNK_SHIFT), start + part);
-		if (hap_map(&d->hap, at, start, bytes, HAP_RWX))
-			panic("domain %s: no memory for its tables", d->name);
-	}
-}
-
-static void segments_load(struct domain *d, const struct pv_bundle_header *bundle,
-			  const struct pv_bundle_domain *from)
-{
-	const struct pv_bundle_segment *s =
-		(const void *)((const char *)bundle + bundle->segments_offset);
-
-	s += from->first_segment;
-	for (u32 i = 0; i < from->segment_count; i++, s++) {
-		if (guest_write(&d->p2m, s->gpa, (const char *)bundle + s->offset, s->file_bytes))
-			panic("domain %s: segment %u lies outside its memory", d->name, i);
-		if (!(s->flags & PV_SEGMENT_READONLY))
-			continue;
-		for (gpa_t gpa = s->gpa; gpa < s->gpa + s->mem_bytes; gpa += PAGE_SIZE)
-			if (hap_map(&d->hap, gpa, p2m_lookup(&d->p2m, gpa), PAGE_SIZE, HAP_R))
-				panic("domain %s: no memory for its tables", d->name);
-	}
-}
 
 static void vcpu_create(struct domain *d, u32 id, u64 cpu_mask)
 {
@@ -117,6 +52,8 @@ static void domain_create(struct domain *d, u32 id, const struct pv_bundle_heade
 			  const struct pv_bundle_domain *from)
 {
 	d->id = id;
+	d->bundle = bundle;
+	d->from = from;
 	strlcpy(d->name, from->name, sizeof(d->name));
 	d->mode = from->mode;
 	d->memory_bytes = from->memory_bytes;
@@ -130,8 +67,7 @@ static void domain_create(struct domain *d, u32 id, const struct pv_bundle_heade
 	console_init(&d->console, id, d->name, from->console_limit);
 	d->console.is_interactive = id == 0 && (bundle->flags & PV_BUNDLE_INPUT);
 	cpuid_table_build(&d->cpuid, d);
-	memory_create(d);
-	segments_load(d, bundle, from);
+	domain_memory_create(d);
 	for (u32 i = 0; i < d->vcpu_count; i++)
 		vcpu_create(d, i, from->cpu_mask);
 	context_start(d->vcpus[0], &from->boot);
@@ -197,29 +133,6 @@ void vm_kill(struct domain *d, struct vcpu *v, const char *format, ...)
 	sched_end(d);
 }
 
-/*
- * Other domains' events may be on their way into an area: from the moment that the p2m is gone
- * their look-ups find nothing, and only then does the memory belong to nobody.
- */
-static void memory_destroy(struct domain *d)
-{
-	u32 chunks = (u32)(d->memory_bytes >> CHUNK_SHIFT);
-	static struct p2m gone; /* domains end one after the other: destroy_lock */
-	static spinlock_t destroy_lock;
-
-	spin_lock(&destroy_lock);
-	spin_lock(&d->memory_lock);
-	gone = d->p2m;
-	memset(&d->p2m, 0, sizeof(d->p2m));
-	spin_unlock(&d->memory_lock);
-	for (u32 i = 0; i < chunks; i++)
-		if (p2m_lookup(&gone, (gpa_t)i << CHUNK_SHIFT))
-			chunk_free(p2m_lookup(&gone, (gpa_t)i << CHUNK_SHIFT));
-	p2m_destroy(&gone);
-	spin_unlock(&destroy_lock);
-	hap_destroy(&d->hap);
-}
-
 void domain_ended(struct domain *d)
 {
 	console_flush(&d->console);
@@ -231,7 +144,7 @@ void domain_ended(struct domain *d)
 	channel_send(PV_FRAME_DOMAIN_END, &d->end, sizeof(d->end));
 	for (u32 i = 0; i < d->vcpu_count; i++)
 		backend->vcpu_destroy(d->vcpus[i]);
-	memory_destroy(d);
+	domain_memory_destroy(d);
 	d->ended = true;
 	sched_domain_gone();
 }

@@ -17,6 +17,8 @@ struct vcpu;
 
 struct domain {
 	u32 id;
+	const struct pv_bundle_header *bundle; /* where it comes from */
+	const struct pv_bundle_domain *from;
 	u32 mode; /* PV_MODE_* */
 	char name[32];
 	u64 memory_bytes;
@@ -47,6 +49,12 @@ extern u32 domain_count;
 
 /* Builds all domains of a bundle that has passed bundle_check(); panics only for lack of memory. */
 void domains_create(const void *bundle);
+
+/* domain_memory.c */
+void domain_memory_create(struct domain *d); /* panics for lack of memory */
+/* Makes the chunk at this address what it was at the start: there, zero but for the segments. */
+int domain_memory_fill(struct domain *d, gpa_t at);
+void domain_memory_destroy(struct domain *d);
 
 /*
  * The end of a domain; the first caller's reason stays. vm_shutdown: the guest asked for it.
