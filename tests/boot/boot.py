@@ -161,7 +161,8 @@ class Boots:
     def expect(self, name, *conditions):
         """One result; conditions are pairs (holds, what is shown if not)."""
         now = time.monotonic()
-        print(f"# {now - self.since:5.1f} s: {name}")
+        if now - self.since > 0.1:
+            print(f"# {now - self.since:5.1f} s: {name}")
         self.since = now
         self.tap.result(f"{self.host}: {name}",
                         [str(shown).replace("\n", "\n# ") for holds, shown in conditions if not holds])

@@ -18,10 +18,8 @@ import sys
 import tempfile
 import time
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-ROOT = os.path.dirname(os.path.dirname(HERE))
-sys.path.insert(0, os.path.join(ROOT, "tests", "lint"))
-import lint # noqa: E402
+import boot
+lint = boot.lint
 
 HZ = 250 # of the guest's kernel, CONFIG_HZ
 TIMEOUT_S = 150
@@ -34,24 +32,25 @@ BOOT_LIMIT = 500
 BOOT_WALL_S = {"bochs": 8, "qemu": 4}
 MARK_BOOT = 1
 CONSOLE_LINES = 160
-PROGRAMS = [*WORKLOADS, "ipi", "mark"]
+PROGRAMS = [*WORKLOADS, "ipi", "mark", "clock", "deadlines", "monotonic", "steal"]
 # What the tick comes as: VMX has a timer of its own for it, on SVM it is a physical interrupt.
 TICK_EXITS = {"vmx": ("preempt_timer", "irq_window"), "svm": ("interrupt", "irq_window")}
 
 
 class Run:
-    """A boot of the guest that runs a shell command; what it printed and what was counted."""
+    """A boot of the guest that runs a shell command; what it printed and what was counted.
 
-    def __init__(self, setup, name, vcpus, command, trace=False, words=""):
+    words: of the kernel's command line. domain: more keys of the domain, domains: more domains.
+    """
+
+    def __init__(self, setup, name, vcpus, command, trace=False, words="", cpus=None, domain="", domains=""):
         self.trace = os.path.join(setup.folder, name + ".trace") if trace else None
         self.output, self.init_s = "", None
         stats = os.path.join(setup.folder, name + ".json")
         machine = os.path.join(setup.folder, name + ".yaml")
-        line = f"norandmaps {words} exec={base64.b64encode(command.encode()).decode()}"
         with open(machine, "w", encoding="ascii") as f:
-            f.write(f'machine: {{cpus: {vcpus}, memory: 512M, trace: {{records: 30000}}}}\ndomains:\n'
-                    f'  - {{name: linux, kernel: "{setup.kernel}", initrd: "{setup.initrd}", memory: 96M,\n'
-                    f'     vcpus: {vcpus}, mode: pv/hap, cmdline: "{line}"}}\n')
+            f.write(f'machine: {{cpus: {cpus or vcpus}, memory: 512M, trace: {{records: 30000}}}}\ndomains:\n' +
+                    setup.domain("linux", vcpus, command, words, domain) + domains)
         arguments = [setup.pvn, "run", machine, "--on", setup.host, "--timeout", str(TIMEOUT_S), "--stats", stats]
         self.exit = self.execute(arguments + (["--trace", self.trace] if trace else []))
         with open(os.path.join(setup.folder, name + ".txt"), "w", encoding="utf-8") as f:
@@ -64,12 +63,14 @@ class Run:
 
     def execute(self, arguments):
         start = time.monotonic()
-        with subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT) as process:
+        with boot.start(arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                        stderr=subprocess.STDOUT) as process:
             for line in process.stdout:
                 if self.init_s is None and b"Run /init as init process" in line:
                     self.init_s = time.monotonic() - start
                 self.output += line.decode(errors="replace")
+        boot.live.discard(process)
+        self.seconds = time.monotonic() - start
         return process.returncode
 
     def between(self, first):
@@ -120,10 +121,16 @@ class Setup:
         self.kernel = os.environ.get("PVN_VMLINUX", "guest:linux")
         self.initrd = os.environ.get("PVN_INITRAMFS") or self.pack()
 
+    def domain(self, name, vcpus, command, words="", more=""):
+        """A Linux domain of a description, which runs the command and powers off."""
+        line = f"norandmaps {words} exec={base64.b64encode(command.encode()).decode()}"
+        return (f'  - {{name: {name}, kernel: "{self.kernel}", initrd: "{self.initrd}", memory: 96M,\n'
+                f'     vcpus: {vcpus}, mode: pv/hap, {more} cmdline: "{line}"}}\n')
+
     def pack(self):
         programs = os.path.join(os.path.dirname(self.pvn), "workloads")
         archive = os.path.join(self.folder, "initramfs.cpio")
-        subprocess.run([os.path.join(ROOT, "guest-patches", "initramfs", "pack"), archive,
+        subprocess.run([os.path.join(boot.ROOT, "guest-patches", "initramfs", "pack"), archive,
                         *(os.path.join(programs, name) for name in PROGRAMS)], check=True)
         return archive
 
