@@ -76,6 +76,7 @@ struct test {
 	enum test_tier tier;
 	struct place at;
 	unsigned int timeout_s;
+	bool is_alone; /* nothing else runs meanwhile: it measures seconds */
 
 	/* A host program: */
 	unsigned int word_count; /* 0 = this is a machine */

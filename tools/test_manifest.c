@@ -128,6 +128,11 @@ static int read_timeout(const struct yaml_reader *r, yaml_node_t *node, void *in
 	return 0;
 }
 
+static int read_alone(const struct yaml_reader *r, yaml_node_t *node, void *into)
+{
+	return yaml_read_switch(r, node, &((struct raw *)into)->test->is_alone);
+}
+
 static int read_command(const struct yaml_reader *r, yaml_node_t *list, void *into)
 {
 	struct test *test = ((struct raw *)into)->test;
@@ -176,6 +181,7 @@ static const struct yaml_key test_keys[] = {
 	{ "suite", true, read_suite },
 	{ "tier", false, read_tier },
 	{ "timeout_s", false, read_timeout },
+	{ "alone", false, read_alone },
 	{ "command", false, read_command },
 	{ "hosts", false, keep_hosts },
 	{ "machine", false, keep_machine },

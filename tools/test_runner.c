@@ -244,6 +244,21 @@ static void check_budget(struct runner *runner, const struct test_suite *suite, 
 	printf("\n");
 }
 
+/* Waits for a free slot, or for all of them where one of the two tests wants to be alone. */
+static void wait_for_turn(struct runner *runner, const struct test *test)
+{
+	unsigned int most = runner->selection->jobs, i;
+
+	for (i = 0; i < TEST_JOBS_MAX; i++) {
+		if (runner->slots[i].process.pid && runner->slots[i].test->is_alone)
+			most = 1;
+	}
+	if (test->is_alone)
+		most = 1;
+	while (runner->running >= most && !runner->signal)
+		serve(runner, 0);
+}
+
 static void run_suite(struct runner *runner, unsigned int suite)
 {
 	const struct manifest *manifest = runner->manifest;
@@ -258,8 +273,7 @@ static void run_suite(struct runner *runner, unsigned int suite)
 			if (!selection_has(runner->selection, manifest, test, host))
 				continue;
 			has_any = true;
-			while (runner->running == runner->selection->jobs && !runner->signal)
-				serve(runner, 0);
+			wait_for_turn(runner, test);
 			if (runner->signal)
 				return;
 			start_case(runner, test, host);

@@ -15,11 +15,9 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
 import time
 
 import boot
-lint = boot.lint
 
 HZ = 250 # of the guest's kernel, CONFIG_HZ
 TIMEOUT_S = 150
@@ -146,9 +144,8 @@ def split(exits, backend):
 
 
 class Figures:
-    def __init__(self, setup):
-        self.setup = setup
-        self.tap = lint.Tap()
+    def __init__(self, setup, tap):
+        self.setup, self.tap = setup, tap
         self.rows = {} # for --json
 
     def limit(self, what, got, most, detail=""):
@@ -290,15 +287,15 @@ def main():
     parser.add_argument("--json", help="the figures as a file, for comparisons")
     parser.add_argument("--keep", metavar="DIR", help="machines, outputs and counters stay there")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        if options.keep:
-            os.makedirs(options.keep, exist_ok=True)
-        figures = Figures(Setup(options, os.path.abspath(options.keep) if options.keep else folder))
-        figures.run()
-        if options.json:
-            with open(options.json, "w", encoding="utf-8") as f:
-                json.dump(figures.rows, f, indent=1)
-        figures.tap.end()
+    boots = boot.Boots(options.pvn, options.host)
+    if options.keep:
+        os.makedirs(options.keep, exist_ok=True)
+    figures = Figures(Setup(options, os.path.abspath(options.keep) if options.keep else boots.folder), boots.tap)
+    figures.run()
+    if options.json:
+        with open(options.json, "w", encoding="utf-8") as f:
+            json.dump(figures.rows, f, indent=1)
+    boots.done()
 
 
 if __name__ == "__main__":
