@@ -19,7 +19,16 @@
 
 #define OUTPUT_LIMIT (16u << 20)
 /* A program whose time is over has this long to end what it started. */
-#define GRACE_S 2.0
+#define GRACE_S 4.0
+
+/* The runner wants us to end; see end_group(). */
+static volatile sig_atomic_t is_aborted;
+
+static void on_abort(int number)
+{
+	(void)number;
+	is_aborted = 1;
+}
 
 struct output {
 	int fd; /* -1 = at its end */
@@ -69,7 +78,10 @@ static void execute(char *const *words, int out, int err)
 {
 	int in = open("/dev/null", O_RDONLY);
 	char *build = pvn_build_path(".");
+	sigset_t none;
 
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (in >= 0 && dup2(in, 0) >= 0 && dup2(out, 1) >= 0 && dup2(err, 2) >= 0 &&
 	    !chdir(build)) {
@@ -99,21 +111,30 @@ static void take(struct output *output)
 	}
 }
 
-/* Reads both outputs to their ends. False when the time was over before. */
+/*
+ * Reads both outputs to their ends. False when the time was over before, or we are to end: SIGTERM
+ * comes through only while we wait here.
+ */
 static bool gather(struct output outputs[2], double until)
 {
+	sigset_t none;
+
+	sigemptyset(&none);
 	while (outputs[0].fd >= 0 || outputs[1].fd >= 0) {
 		struct pollfd fds[2] = { { .fd = outputs[0].fd, .events = POLLIN },
 					 { .fd = outputs[1].fd, .events = POLLIN } };
 		double rest = until - now();
-		int i;
+		struct timespec wait = { (time_t)rest,
+					 (long)((rest - (double)(time_t)rest) * 1e9) };
+		int i, ready;
 
-		if (rest <= 0)
+		if (rest <= 0 || is_aborted)
 			return false;
-		if (poll(fds, 2, (int)(rest * 1000) + 1) < 0 && errno != EINTR)
+		ready = ppoll(fds, 2, &wait, &none);
+		if (ready < 0 && errno != EINTR)
 			return false;
 		for (i = 0; i < 2; i++) {
-			if (outputs[i].fd >= 0 && fds[i].revents)
+			if (ready > 0 && outputs[i].fd >= 0 && fds[i].revents)
 				take(&outputs[i]);
 		}
 	}
@@ -134,16 +155,21 @@ static void judge(struct verdict *verdict, const struct test *test, int status, 
 		verdict_tap(verdict, test->name, out->text, out->bytes);
 }
 
-/* Waits for a program that has closed its outputs. False when the time was over before. */
-static bool wait_until(pid_t pid, int *status, double until)
+/*
+ * Waits for a program that has closed its outputs. False when the time was over before, or with
+ * `or_abort` when we are to end.
+ */
+static bool wait_until(pid_t pid, int *status, double until, bool or_abort)
 {
 	const struct timespec moment = { 0, 5000000 };
+	sigset_t none;
 	pid_t got;
 
+	sigemptyset(&none);
 	while ((got = waitpid(pid, status, WNOHANG)) == 0 || (got < 0 && errno == EINTR)) {
-		if (now() >= until)
+		if (now() >= until || (or_abort && is_aborted))
 			return false;
-		nanosleep(&moment, NULL);
+		ppoll(NULL, 0, &moment, &none);
 	}
 	return true;
 }
@@ -158,11 +184,23 @@ static void end_group(pid_t pid, bool has_ended)
 
 	signal(SIGTERM, SIG_IGN);
 	kill(0, SIGTERM);
-	if (!has_ended && !wait_until(pid, &status, now() + GRACE_S)) {
+	if (!has_ended && !wait_until(pid, &status, now() + GRACE_S, false)) {
 		kill(pid, SIGKILL);
 		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 			;
 	}
+}
+
+/* SIGTERM ends the program first: it may have temporary files. */
+static void take_aborts(void)
+{
+	const struct sigaction action = { .sa_handler = on_abort };
+	sigset_t term;
+
+	sigemptyset(&term);
+	sigaddset(&term, SIGTERM);
+	sigprocmask(SIG_BLOCK, &term, NULL);
+	sigaction(SIGTERM, &action, NULL);
 }
 
 void test_command(const struct test *test, struct verdict *verdict, char **tail)
@@ -177,6 +215,7 @@ void test_command(const struct test *test, struct verdict *verdict, char **tail)
 
 	for (i = 0; i < test->word_count; i++)
 		words[i] = expand(test->words[i]);
+	take_aborts();
 	if (pipe2(pipes[0], O_CLOEXEC) || pipe2(pipes[1], O_CLOEXEC) || (pid = fork()) < 0) {
 		verdict_fail(verdict, "cannot start %s: %s", words[0], strerror(errno));
 		return;
@@ -188,7 +227,7 @@ void test_command(const struct test *test, struct verdict *verdict, char **tail)
 		outputs[i].fd = pipes[i][0];
 	}
 	until = now() + test->timeout_s;
-	in_time = gather(outputs, until) && wait_until(pid, &status, until);
+	in_time = gather(outputs, until) && wait_until(pid, &status, until, true);
 	end_group(pid, in_time);
 	judge(verdict, test, status, in_time, &outputs[0]);
 	free(*tail);

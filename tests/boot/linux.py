@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import signal
 import time
 
@@ -54,6 +55,9 @@ def outputs(b):
              (out == "".join(f"line {i} of some text\n" for i in range(500)), out))
     code, out, err = b.run(one, "--exec", "while :; do :; done", seconds=8)
     b.expect("--exec: a timeout is pvn's", (code == 4, code), ("pvn: error: " in err, err))
+    kept = re.search(r"logs are in (\S+)", err)
+    if kept and re.search(r"/run/\d+\.\w+$", kept.group(1)):
+        shutil.rmtree(kept.group(1))
     code, out, err = b.run(one, "--exec", "x" * 4000)
     b.expect("--exec: a command that is too long", (code == 2, code), ("expected at most" in err, err))
     stats = b.path("stats.json")

@@ -22,7 +22,8 @@ static const struct {
 } manifests[] = {
 	{ TOP "  - {name: a, suite: s, command: [x]}\n", NULL },
 	{ TOP "  - {name: a, suite: s, command: [x], alone: yes}\n", NULL },
-	{ TOP "  - {name: a, suite: s, command: [x], alone: 1}\n", "m:3:46: found \"1\", expected" },
+	{ TOP "  - {name: a, suite: s, command: [x], alone: 1}\n",
+	  "m:3:46: found \"1\", expected" },
 	{ TOP MACHINE "}\n", NULL },
 	{ TOP MACHINE ", tap: [], log: [x]}\n", NULL },
 	{ TOP MACHINE ", marks: {d: [{from: 1, to: 2, exits: {dr: 1.., hlt: ..3, nmi: 2..5}}]}}\n",
