@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * The first pages of a bare-metal payload; see boot_pages.h. Layouts are those of the Intel SDM,
- * volume 3A: "IA-32e Paging", "Segment Descriptors", "TSS Descriptor in 64-bit mode", "Task
- * Management in 64-bit Mode".
+ * What all guests find when they start, and the choice of the rest; see boot_pages.h. Layouts are
+ * those of the Intel SDM, volume 3A: "IA-32e Paging", "Segment Descriptors", "TSS Descriptor in
+ * 64-bit mode", "Task Management in 64-bit Mode".
  */
 #include "boot_pages.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#include "acpi.h"
 
 #define PAGE 4096ull
 #define GIB (1ull << 30)
@@ -92,56 +94,6 @@ static void build_start_info(struct boot_pages *b, const struct domain *d, uint6
 	memcpy(b->start_info + sizeof(info), d->cmdline, info.cmdline_bytes);
 }
 
-/* Linux Documentation/x86/zero-page.rst and boot.rst, "64-bit BOOT PROTOCOL". */
-#define PARAM_EXT_RAMDISK_IMAGE 0x0c0
-#define PARAM_EXT_RAMDISK_SIZE 0x0c4
-#define PARAM_E820_ENTRIES 0x1e8
-#define PARAM_MAGIC 0x202
-#define PARAM_VERSION 0x206
-#define PARAM_LOADER 0x210
-#define PARAM_RAMDISK_IMAGE 0x218
-#define PARAM_RAMDISK_SIZE 0x21c
-#define PARAM_CMDLINE 0x228
-#define PARAM_E820 0x2d0
-#define E820_BYTES 20u
-#define E820_RAM 1u
-#define LOW_END 0xa0000ull /* where a PC has its screen; nothing is there, but kernels avoid it */
-
-static void put32(uint8_t *at, uint32_t value)
-{
-	memcpy(at, &value, sizeof(value));
-}
-
-static void put_range(uint8_t *params, unsigned int n, uint64_t start, uint64_t end)
-{
-	uint8_t *at = params + PARAM_E820 + n * E820_BYTES;
-
-	put64(at, start);
-	put64(at + 8, end - start);
-	put32(at + 16, E820_RAM);
-	params[PARAM_E820_ENTRIES] = (uint8_t)(n + 1);
-}
-
-static void build_linux_params(struct boot_pages *b, const struct domain *d, uint64_t initrd_gpa,
-			       const struct blob *initrd)
-{
-	uint8_t *params = b->linux_params;
-
-	put32(params + PARAM_MAGIC, 0x53726448); /* "HdrS" */
-	params[PARAM_VERSION] = 0x0f;
-	params[PARAM_VERSION + 1] = 2;
-	params[PARAM_LOADER] = 0xff; /* none that has a number */
-	put32(params + PARAM_CMDLINE, (uint32_t)BOOT_LINUX_CMDLINE);
-	if (initrd) {
-		put32(params + PARAM_RAMDISK_IMAGE, (uint32_t)initrd_gpa);
-		put32(params + PARAM_EXT_RAMDISK_IMAGE, (uint32_t)(initrd_gpa >> 32));
-		put32(params + PARAM_RAMDISK_SIZE, (uint32_t)initrd->size);
-		put32(params + PARAM_EXT_RAMDISK_SIZE, (uint32_t)((uint64_t)initrd->size >> 32));
-	}
-	put_range(params, 0, 0, LOW_END);
-	put_range(params, 1, 1ull << 20, d->memory_bytes);
-}
-
 static void build_context(struct pv_vcpu_context *context, uint64_t entry)
 {
 	*context = (struct pv_vcpu_context){
@@ -167,63 +119,110 @@ static void build_context(struct pv_vcpu_context *context, uint64_t entry)
 	};
 }
 
-/* As high as it fits, at a page boundary, behind the kernel. 0 where there is no room. */
+/*
+ * As high as it fits and may be, at a page boundary, behind the kernel. 0 where there is no room.
+ */
 static uint64_t place_initrd(const struct domain *d, const struct blob *initrd,
 			     const struct load_plan *plan)
 {
+	uint64_t top = plan->protocol == LOAD_LINUX ? boot_linux_initrd_top(plan, d->memory_bytes) :
+						      d->memory_bytes;
 	uint64_t gpa;
 
-	if (initrd->size > d->memory_bytes)
+	if (initrd->size > top)
 		return 0;
-	gpa = (d->memory_bytes - initrd->size) & ~(PAGE - 1);
+	gpa = (top - initrd->size) & ~(PAGE - 1);
 	return gpa >= plan->image_end ? gpa : 0;
+}
+
+/* The devices of a PC are right below 4 GiB. */
+static uint64_t mapped_end(const struct domain *d)
+{
+	uint64_t end = d->memory_bytes + BOOT_MAPPED_BEYOND;
+
+	return boot_has_platform(d) && end < 4 * GIB ? 4 * GIB : end;
+}
+
+/* What every guest finds but for its own protocol's pages. */
+static void add_common(struct boot_pages *b, struct load_segment *segments, unsigned int *count)
+{
+	segments[(*count)++] = (struct load_segment){ .gpa = BOOT_PML4,
+						      .bytes = b->low,
+						      .file_bytes = sizeof(b->low) };
+	/* No bytes: memory is zero. It is here so that overlaps are found. */
+	segments[(*count)++] =
+		(struct load_segment){ .gpa = BOOT_STACK, .mem_bytes = BOOT_STACK_BYTES };
+	segments[(*count)++] = (struct load_segment){ .gpa = BOOT_PDS,
+						      .bytes = b->pds,
+						      .file_bytes = b->pds_bytes };
+}
+
+static void add_platform(struct boot_pages *b, const struct domain *d,
+			 struct load_segment *segments, unsigned int *count)
+{
+	b->acpi_bytes = acpi_build(b->acpi, d->vcpus);
+	segments[(*count)++] = (struct load_segment){ .gpa = BOOT_ACPI,
+						      .bytes = b->acpi,
+						      .file_bytes = b->acpi_bytes };
+	boot_bios_data(b->bios_data);
+	segments[(*count)++] = (struct load_segment){ .gpa = BOOT_BIOS_DATA,
+						      .bytes = b->bios_data,
+						      .file_bytes = sizeof(b->bios_data) };
+}
+
+/* What the payload's protocol wants, and the registers that tell where it is. */
+static int add_protocol(struct boot_pages *b, const struct boot_request *r,
+			const struct load_plan *plan, struct pv_vcpu_context *context,
+			struct load_segment *segments, unsigned int *count, struct errors *e)
+{
+	if (plan->protocol == LOAD_LINUX)
+		return boot_linux_build(b, r, plan, context, segments, count, e);
+	if (plan->protocol == LOAD_MULTIBOOT)
+		return boot_multiboot_build(b, r, plan, context, segments, count, e);
+	build_start_info(b, r->d, r->initrd_gpa, r->initrd, plan);
+	segments[(*count)++] = (struct load_segment){ .gpa = BOOT_START_INFO,
+						      .bytes = b->start_info,
+						      .file_bytes = PAGE,
+						      .flags = PV_SEGMENT_READONLY };
+	return 0;
 }
 
 int boot_pages_build(struct boot_pages *b, const struct domain *d, const struct blob *initrd,
 		     struct load_plan *plan, struct pv_vcpu_context *context, struct errors *e)
 {
-	struct load_segment segments[6] = {
-		{ .gpa = BOOT_PML4, .bytes = b->low, .file_bytes = sizeof(b->low) },
-		{ .gpa = BOOT_START_INFO,
-		  .bytes = b->start_info,
-		  .file_bytes = PAGE,
-		  .flags = PV_SEGMENT_READONLY },
-		/* No bytes: memory is zero. It is here so that overlaps are found. */
-		{ .gpa = BOOT_STACK, .mem_bytes = BOOT_STACK_BYTES },
-	};
-	unsigned int count = 4;
-	uint64_t initrd_gpa = 0;
+	struct boot_request r = { .d = d, .initrd = initrd };
+	struct load_segment segments[BOOT_SEGMENTS_MAX] = { 0 };
+	unsigned int count = 0;
+	char memory[24];
 
 	memset(b, 0, sizeof(*b));
+	if (boot_has_platform(d) && d->memory_bytes > BOOT_PLATFORM_MEMORY_MAX)
+		return errors_add(e,
+				  "%s: found more than 3G of memory in a fully virtualized domain, "
+				  "expected at most 3G: its devices are above",
+				  d->name);
 	if (initrd) {
-		initrd_gpa = place_initrd(d, initrd, plan);
-		if (!initrd_gpa)
+		if (initrd->size > d->memory_bytes)
+			return errors_add(e, "%s: has %zu bytes, more than the domain's memory, %s",
+					  d->initrd, initrd->size,
+					  format_size(d->memory_bytes, memory, sizeof(memory)));
+		r.initrd_gpa = place_initrd(d, initrd, plan);
+		if (!r.initrd_gpa)
 			return errors_add(e,
 					  "%s: has %zu bytes, which do not fit behind the kernel",
 					  d->initrd, initrd->size);
-		segments[count++] = (struct load_segment){ .gpa = initrd_gpa,
+		segments[count++] = (struct load_segment){ .gpa = r.initrd_gpa,
 							   .bytes = initrd->data,
 							   .file_bytes = initrd->size };
 	}
-	build_tables(b, d->memory_bytes + BOOT_MAPPED_BEYOND);
+	build_tables(b, mapped_end(d));
 	build_segments(b);
-	build_start_info(b, d, initrd_gpa, initrd, plan);
 	build_context(context, plan->entry);
-	if (plan->is_linux) {
-		/* Linux takes all of low memory, so nothing in it may be read-only. */
-		build_linux_params(b, d, initrd_gpa, initrd);
-		segments[1] = (struct load_segment){ .gpa = BOOT_LINUX_PARAMS,
-						     .bytes = b->linux_params,
-						     .file_bytes = PAGE };
-		segments[count++] = (struct load_segment){ .gpa = BOOT_LINUX_CMDLINE,
-							   .bytes = (const uint8_t *)d->cmdline,
-							   .file_bytes = strlen(d->cmdline) + 1 };
-		context->rdi = 0;
-		context->rsi = BOOT_LINUX_PARAMS;
-	}
-	segments[3] = (struct load_segment){ .gpa = BOOT_PDS,
-					     .bytes = b->pds,
-					     .file_bytes = b->pds_bytes };
+	add_common(b, segments, &count);
+	if (boot_has_platform(d))
+		add_platform(b, d, segments, &count);
+	if (add_protocol(b, &r, plan, context, segments, &count, e))
+		return -1;
 	for (unsigned int i = 0; i < count; i++) {
 		if (!segments[i].mem_bytes)
 			segments[i].mem_bytes = segments[i].file_bytes;
@@ -236,5 +235,7 @@ int boot_pages_build(struct boot_pages *b, const struct domain *d, const struct 
 void boot_pages_free(struct boot_pages *b)
 {
 	free(b->pds);
+	free(b->cmdline);
 	b->pds = NULL;
+	b->cmdline = NULL;
 }

@@ -11,7 +11,6 @@
 #include "boot_pages.h"
 #include "payload.h"
 
-#define KERNEL_FILE_MAX (1u << 30)
 #define DATA_ALIGN 16u
 
 struct packed_domain {
@@ -28,19 +27,12 @@ static uint64_t align_up(uint64_t value, uint64_t step)
 static int plan_domain(const struct machine *m, const struct domain *d, struct domain_files *files,
 		       struct packed_domain *p, struct errors *e)
 {
-	const struct payload_format *format;
-	const char *name = d->kernel;
+	const struct blob *initrd = files->initrd.data ? &files->initrd : NULL;
 	struct errors own = { 0 };
 
-	(void)m;
-	if (!decompress(&files->kernel, name, KERNEL_FILE_MAX, &own)) {
-		format = payload_format_of(&files->kernel, name, &own);
-		if (format &&
-		    !format->load(&files->kernel, name, d->memory_bytes, &p->plan, &own) &&
-		    !boot_pages_build(&p->pages, d, files->initrd.data ? &files->initrd : NULL,
-				      &p->plan, &p->boot, &own))
-			load_plan_check(&p->plan, name, d->memory_bytes, &own);
-	}
+	if (!payload_load(&files->kernel, d->kernel, d->mode, d->memory_bytes, &p->plan, &own) &&
+	    !boot_pages_build(&p->pages, d, initrd, &p->plan, &p->boot, &own))
+		load_plan_check(&p->plan, d->kernel, d->memory_bytes, &own);
 	if (!own.count)
 		return 0;
 	/* The reader wants to know which line of the description asked for this file. */
@@ -183,8 +175,10 @@ int bundle_pack(const struct machine *m, struct domain_files *files, struct blob
 			result = -1;
 	if (!result)
 		result = write_bundle(m, p, out, e);
-	for (unsigned int i = 0; i < m->domain_count; i++)
+	for (unsigned int i = 0; i < m->domain_count; i++) {
 		boot_pages_free(&p[i].pages);
+		load_plan_free(&p[i].plan);
+	}
 	free(p);
 	return result;
 }
@@ -195,9 +189,10 @@ static int read_files(const struct machine *m, const struct domain *d, struct do
 	struct errors own = { 0 };
 	struct place at = d->kernel_at;
 
-	if (!blob_read(&files->kernel, d->kernel, KERNEL_FILE_MAX, &own) && d->initrd) {
+	if (!blob_read(&files->kernel, d->kernel, KERNEL_BYTES_MAX, &own) && d->initrd) {
 		at = d->initrd_at;
-		blob_read(&files->initrd, d->initrd, d->memory_bytes, &own);
+		/* That it fits into the domain's memory is checked with the rest of the plan. */
+		blob_read(&files->initrd, d->initrd, UINT32_MAX, &own);
 	}
 	if (!own.count)
 		return 0;

@@ -1,16 +1,35 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * The payload-format table, and the plan of what goes where; see payload.h. Order matters: a file
- * is of the first format whose detect() says so.
+ * The payload-format table, which format runs in which mode, and the plan of what goes where; see
+ * payload.h. Order matters: a file is of the first format whose detect() says so.
  */
 #include "payload.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "bzimage.h"
 #include "config.h"
 #include "elf_load.h"
+#include "multiboot.h"
 
-static uint32_t read32(const struct blob *file, size_t offset)
+/* A parameter that only our series adds to a kernel; its init uses it. */
+static const char patched_mark[] = "paravane.exit_status";
+
+static const struct payload_format {
+	const char *name;
+	bool (*detect)(const struct blob *file);
+	/* 0, or -1 with errors that begin with `name`. */
+	int (*load)(const struct blob *file, const char *name, uint64_t memory_bytes,
+		    struct load_plan *plan, struct errors *e);
+} formats[] = {
+	{ "Linux bzImage", bzimage_detect, bzimage_load },
+	{ "Linux vmlinux", elf_detect_vmlinux, elf_load_vmlinux },
+	{ "multiboot kernel", multiboot_detect, multiboot_load },
+	{ "ELF64 program", elf_detect, elf_load },
+};
+
+uint32_t blob_read32(const struct blob *file, size_t offset)
 {
 	uint32_t value;
 
@@ -20,48 +39,73 @@ static uint32_t read32(const struct blob *file, size_t offset)
 	return value;
 }
 
-/* Linux Documentation/x86/boot.rst, "The Real-Mode Kernel Header". */
-static bool bzimage_detect(const struct blob *file)
+static const struct payload_format *format_of(const struct blob *file)
 {
-	const size_t boot_flag = 0x1fe, magic = 0x202;
-
-	return (read32(file, boot_flag) & 0xffff) == 0xaa55 && read32(file, magic) == 0x53726448;
+	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
+		if (formats[i].detect(file))
+			return &formats[i];
+	return NULL;
 }
 
-/* Multiboot Specification 0.6.96, "The layout of Multiboot header": in the first 8 KiB. */
-static bool multiboot_detect(const struct blob *file)
+bool payload_is_linux(const struct blob *file)
 {
-	for (size_t at = 0; at + 12 <= 8192 && at + 12 <= file->size; at += 4)
-		if (read32(file, at) == 0x1badb002 &&
-		    read32(file, at) + read32(file, at + 4) + read32(file, at + 8) == 0)
+	return bzimage_detect(file) || elf_detect_vmlinux(file);
+}
+
+static bool is_patched(const struct load_plan *plan)
+{
+	for (unsigned int i = 0; i < plan->count; i++)
+		if (plan->segments[i].file_bytes &&
+		    memmem(plan->segments[i].bytes, plan->segments[i].file_bytes, patched_mark,
+			   strlen(patched_mark)))
 			return true;
 	return false;
 }
 
-static const struct payload_format formats[] = {
-	{ "Linux bzImage", bzimage_detect, NULL },
-	{ "Linux vmlinux", elf_detect_vmlinux, elf_load_vmlinux },
-	{ "multiboot kernel", multiboot_detect, NULL },
-	{ "ELF64 program", elf_detect, elf_load },
-};
-
-const struct payload_format *payload_format_of(const struct blob *file, const char *name,
-					       struct errors *e)
+/* Without a PC around it only what knows our hypercalls gets anywhere. */
+static int check_mode(const struct load_plan *plan, const char *name, uint32_t mode,
+		      struct errors *e)
 {
-	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
-		if (!formats[i].detect(file))
-			continue;
-		if (formats[i].load)
-			return &formats[i];
-		errors_add(
+	if (mode == PV_MODE_FULL_HAP)
+		return 0;
+	if (plan->protocol == LOAD_MULTIBOOT)
+		return errors_add(e,
+				  "%s: found a multiboot kernel in a paravirtualized domain, "
+				  "expected mode: full/hap",
+				  name);
+	if (plan->protocol == LOAD_LINUX && !is_patched(plan))
+		return errors_add(
 			e,
-			"%s: found a %s, expected a static ELF64 program: this format comes with "
-			"full virtualization, not in this version",
-			name, formats[i].name);
-		return NULL;
-	}
-	errors_add(e, "%s: found a file of no known format, expected a static ELF64 program", name);
-	return NULL;
+			"%s: found a Linux kernel without CONFIG_PARAVANE_GUEST in a "
+			"paravirtualized domain, expected mode: full/hap (or guest:linux)",
+			name);
+	return 0;
+}
+
+int payload_load(struct blob *file, const char *name, uint32_t mode, uint64_t memory_bytes,
+		 struct load_plan *plan, struct errors *e)
+{
+	const struct payload_format *format;
+
+	memset(plan, 0, sizeof(*plan));
+	if (decompress(file, name, KERNEL_BYTES_MAX, e))
+		return -1;
+	format = format_of(file);
+	if (!format)
+		return errors_add(
+			e,
+			"%s: found a file of no known format, expected a static ELF64 "
+			"program, a Linux kernel (vmlinux, bzImage) or a multiboot kernel",
+			name);
+	if (format->load(file, name, memory_bytes, plan, e))
+		return -1;
+	return check_mode(plan, name, mode, e);
+}
+
+void load_plan_free(struct load_plan *plan)
+{
+	blob_free(&plan->unpacked);
+	plan->count = 0;
 }
 
 int load_plan_add(struct load_plan *plan, const struct load_segment *segment, const char *name,

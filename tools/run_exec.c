@@ -5,9 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "elf_load.h"
+#include "payload.h"
 
-#define KERNEL_FILE_MAX (1u << 30)
 #define CMDLINE_MAX 2047u /* Linux's COMMAND_LINE_SIZE without the NUL */
 
 /*
@@ -35,10 +34,10 @@ static bool is_linux(const struct domain *d)
 	struct blob file;
 	bool is = false;
 
-	if (blob_read(&file, d->kernel, KERNEL_FILE_MAX, &e))
+	if (blob_read(&file, d->kernel, KERNEL_BYTES_MAX, &e))
 		return false;
-	if (!decompress(&file, d->kernel, KERNEL_FILE_MAX, &e))
-		is = elf_detect_vmlinux(&file);
+	if (!decompress(&file, d->kernel, KERNEL_BYTES_MAX, &e))
+		is = payload_is_linux(&file);
 	blob_free(&file);
 	return is;
 }
