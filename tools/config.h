@@ -81,7 +81,8 @@ typedef char *(*path_resolver)(const char *text, const char *yaml_file, char *wh
 
 /*
  * `payload:NAME` is a guest built with the project, `guest:linux` and `guest:initramfs` are the
- * Linux guest, built now if it is not there; other paths are relative to the YAML file.
+ * Linux guest, built now if it is not there; `debian:cloud` and `debian:generic` are Debian's
+ * kernels, fetched now; other paths are relative to the YAML file.
  */
 char *resolve_path(const char *text, const char *yaml_file, char *why, size_t why_size);
 /* For the test manifest: a plain NAME is a guest built with the project; else as resolve_path(). */

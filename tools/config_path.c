@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * From what `kernel:` and `initrd:` say to a file: a path relative to the description that names
- * it, payload:NAME for a guest that was built with the project, or guest:NAME for Linux.
+ * it, payload:NAME for a guest that was built with the project, guest:NAME for our Linux, or
+ * debian:NAME for Debian's.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -9,10 +10,12 @@
 #include <sys/stat.h>
 
 #include "config.h"
+#include "debian.h"
 #include "guest.h"
 
 #define PAYLOAD_PREFIX "payload:"
 #define GUEST_PREFIX "guest:"
+#define DEBIAN_PREFIX "debian:"
 
 /* Takes path; returns it if it is a regular file. */
 static char *existing(char *path, const char *hint, char *why, size_t why_size)
@@ -49,6 +52,8 @@ char *resolve_path(const char *text, const char *yaml_file, char *why, size_t wh
 		return payload(text + strlen(PAYLOAD_PREFIX), why, why_size);
 	if (!strncmp(text, GUEST_PREFIX, strlen(GUEST_PREFIX)))
 		return guest_resolve(text + strlen(GUEST_PREFIX), why, why_size);
+	if (!strncmp(text, DEBIAN_PREFIX, strlen(DEBIAN_PREFIX)))
+		return debian_resolve(text + strlen(DEBIAN_PREFIX), why, why_size);
 	if (*text == '/' || !slash)
 		path = xstrdup(text);
 	else

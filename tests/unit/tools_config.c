@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "config.h"
+#include "debian.h"
 #include "config_yaml.h"
 #include "tap.h"
 
@@ -329,6 +330,36 @@ static void test_nearest(void)
 	tap_case("nearest names");
 }
 
+/* What apt-cache prints of the package that depends on the newest kernel. */
+static void test_debian(void)
+{
+	static const struct {
+		const char *text, *package, *version; /* package NULL: refused */
+	} rows[] = {
+		{ "Package: a\nDepends: linux-image-6.1.0-9-amd64 (= 6.1.2-2)\nX: y\n",
+		  "linux-image-6.1.0-9-amd64", "6.1.2-2" },
+		{ "Depends: linux-base, linux-image-6.12+rc1-cloud-amd64 (= 1:6.12~1), x\n",
+		  "linux-image-6.12+rc1-cloud-amd64", "1:6.12~1" },
+		{ "A: b\nDepends: linux-image-7-amd64\n", "linux-image-7-amd64", "" },
+		{ "Depends: x\nSuggests: linux-image-7-amd64\n", NULL, NULL },
+		{ "Depends: linux-image-7 (= ../x)\n", NULL, NULL },
+		{ "Pre-Depends: linux-image-7\n", NULL, NULL },
+		{ "", NULL, NULL },
+	};
+	char package[40], version[40], why[200];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		bool is_good = debian_parse_depends(rows[i].text, package, version, 40);
+
+		EXPECT_EQ(is_good, rows[i].package != NULL);
+		if (is_good && rows[i].package)
+			EXPECT(!strcmp(package, rows[i].package) &&
+			       !strcmp(version, rows[i].version));
+	}
+	EXPECT(!debian_resolve("sid", why, sizeof(why)) && strstr(why, "debian:generic"));
+	tap_case("debian: the newest kernel's package");
+}
+
 int main(void)
 {
 	test_bad();
@@ -337,5 +368,6 @@ int main(void)
 	test_good();
 	test_sizes();
 	test_nearest();
+	test_debian();
 	return tap_done();
 }
