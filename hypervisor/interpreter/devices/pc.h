@@ -36,7 +36,7 @@ struct pc_host {
 	/* Means something only to a vCPU that waits for it after an INIT (or never ran, if AP). */
 	void (*sipi)(struct pc *pc, u32 vcpu, u8 vector);
 	/*
-	 * pc_vcpu_deadline() of it (PC_DEVICES: pc_device_deadline()) is now earlier. NULL:
+	 * pc_vcpu_deadline() of it (or of PC_DEVICES) is now earlier. NULL:
 	 * unwanted.
 	 */
 	void (*timer)(struct pc *pc, u32 vcpu, u64 deadline);
@@ -89,17 +89,18 @@ u8 pc_tpr(const struct pc *pc, u32 vcpu); /* the whole register; CR8 is its uppe
 void pc_set_tpr(struct pc *pc, u32 vcpu, u8 tpr);
 
 /* With virtual-interrupt delivery: the EOI of a level-triggered vector, which exits. */
-void pc_eoi_vector(struct pc *pc, u32 vcpu, u8 vector, u64 now);
+void pc_eoi_vector(struct pc *pc, u32 vcpu, u8 vector);
 /* Highest set bits of the page, for RVI and SVI; PC_NONE. */
 int pc_irr_highest(const struct pc *pc, u32 vcpu);
 int pc_isr_highest(const struct pc *pc, u32 vcpu);
 bool pc_is_x2apic(const struct pc *pc, u32 vcpu);
 gpa_t pc_lapic_base(const struct pc *pc, u32 vcpu); /* ~0 where it has no MMIO */
 
-/* Lines and messages of devices that are kept elsewhere. line: pin of the IOAPIC, 3..23. */
-void pc_line(struct pc *pc, u32 line, bool level, u64 now);
+/* Lines and messages of devices that are kept elsewhere. pin: of the IOAPIC, 3..23. */
+void pc_line(struct pc *pc, u32 pin, bool level);
 void pc_msi(struct pc *pc, u32 address, u32 data);
 /* Bytes for the UART; returns how many it took (the rest again later). */
 size_t pc_input(struct pc *pc, const u8 *bytes, size_t count, u64 now);
+void pc_power_button(struct pc *pc, u64 now); /* asks an ACPI system to power off */
 
 #endif

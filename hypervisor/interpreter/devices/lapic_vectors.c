@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Vectors in a local APIC: pending, in service, priorities. Intel SDM vol. 3, "Handling
+ * Interrupts". IRR is changed by atomic operations, since the CPU may work on the same page. Called
+ * by the other parts of the LAPIC and by pc.c.
+ */
+#include "interpreter/devices/platform.h"
+
+int lapic_highest(const struct lapic *l, unsigned reg)
+{
+	for (int word = 7; word >= 0; word--) {
+		u32 bits = lapic_get(l, reg + (unsigned)word * 16);
+
+		if (bits)
+			return word * 32 + 31 - __builtin_clz(bits);
+	}
+	return -1;
+}
+
+/* "Task and Processor Priorities" */
+void lapic_update_ppr(struct lapic *l)
+{
+	u32 tpr = lapic_get(l, LAPIC_TPR) & 0xff;
+	int served = lapic_highest(l, LAPIC_ISR);
+	u32 served_class = served < 0 ? 0 : (u32)served & 0xf0;
+
+	lapic_put(l, LAPIC_PPR, (tpr & 0xf0) >= served_class ? tpr : served_class);
+}
+
+int lapic_deliverable(const struct lapic *l)
+{
+	int vector = lapic_highest(l, LAPIC_IRR);
+
+	if (vector < 0 || (u32)vector >> 4 <= lapic_get(l, LAPIC_PPR) >> 4)
+		return -1;
+	return vector;
+}
+
+int lapic_accept(struct lapic *l)
+{
+	int vector = lapic_deliverable(l);
+	unsigned word;
+
+	if (vector < 0)
+		return -1;
+	word = (unsigned)vector / 32 * 16;
+	__atomic_fetch_and((u32 *)(l->page + LAPIC_IRR + word), ~(u32)BIT(vector % 32),
+			   __ATOMIC_SEQ_CST);
+	lapic_put(l, LAPIC_ISR + word, lapic_get(l, LAPIC_ISR + word) | (u32)BIT(vector % 32));
+	lapic_update_ppr(l);
+	return vector;
+}
+
+bool lapic_post(struct pc *pc, struct lapic *l, unsigned vector, bool is_level)
+{
+	unsigned word = vector / 32 * 16;
+	u32 bit = (u32)BIT(vector % 32), tmr;
+
+	if (!lapic_is_on(l) || !(lapic_get(l, LAPIC_SVR) & LAPIC_SVR_ENABLE))
+		return false;
+	if (vector < 16) {
+		lapic_error(pc, l, LAPIC_ERROR_RECEIVE_VECTOR);
+		return false;
+	}
+	tmr = lapic_get(l, LAPIC_TMR + word);
+	if (!(tmr & bit) == is_level)
+		lapic_put(l, LAPIC_TMR + word, tmr ^ bit);
+	__atomic_fetch_or((u32 *)(l->page + LAPIC_IRR + word), bit, __ATOMIC_SEQ_CST);
+	pc->host->look(pc, l->id);
+	return true;
+}
+
+void lapic_set_tpr(struct pc *pc, struct lapic *l, u8 tpr)
+{
+	lapic_put(l, LAPIC_TPR, tpr);
+	lapic_update_ppr(l);
+	if (lapic_deliverable(l) >= 0)
+		pc->host->look(pc, l->id);
+}
