@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "disassemble.h"
 #include "run_session.h"
 
 /* After MACHINE_END, or after it closed the channel, an emulator has this long to end. */
@@ -34,7 +35,7 @@ static double now(void)
 
 static void take_log(struct session *s, const uint8_t *payload, uint32_t length)
 {
-	char *line, *complete;
+	char *line, *named, *complete;
 	unsigned int i;
 
 	if (!s->options->on_log)
@@ -46,9 +47,11 @@ static void take_log(struct session *s, const uint8_t *payload, uint32_t length)
 	line = xmalloc((size_t)length + 1);
 	memcpy(line, payload, length);
 	line[length] = 0;
-	complete = symbols_annotate(line, s->symbols, s->machine->domain_count);
+	named = symbols_annotate(line, s->symbols, s->machine->domain_count);
+	complete = disassemble_annotate(named);
 	s->options->on_log(s->options->context, complete);
 	free(complete);
+	free(named);
 	free(line);
 }
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "disassemble.h"
 #include "pvn.h"
 #include "symbols.h"
 #include "tap.h"
@@ -90,6 +91,31 @@ static void annotate(void)
 	tap_case("log lines get names");
 }
 
+static void instructions(void)
+{
+	static const char *const cases[][2] = {
+		{ "no {64-bit: 0f ae 07} here", "no {64-bit: 0f ae 07} fxsave [rdi] here" },
+		{ "{32-bit: 40}", "{32-bit: 40} inc eax" },
+		{ "{16-bit: 8b 07}.", "{16-bit: 8b 07} mov ax, word ptr [bx]." },
+		{ "{64-bit: 06}", "{64-bit: 06}" }, /* no instruction there */
+		{ "{64-bit:}{64-bit: }{8-bit: 90}", "{64-bit:}{64-bit: }{8-bit: 90}" },
+		{ "{64-bit: 9", "{64-bit: 9" },
+		{ "{64-bit: 90 90", "{64-bit: 90 90" },
+		{ "{64-bit: zz}", "{64-bit: zz}" },
+		{ "{64-bit: 90 90 90 90 90 90 90 90 90 90 90 90 90 90 90 90}",
+		  "{64-bit: 90 90 90 90 90 90 90 90 90 90 90 90 90 90 90 90}" },
+		{ "", "" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char *line = disassemble_annotate(cases[i][0]);
+
+		EXPECT_MSG(!strcmp(line, cases[i][1]), "%s gave %s", cases[i][0], line);
+		free(line);
+	}
+	tap_case("quoted instructions get their text");
+}
+
 /* Parses a copy of the exact size, so that ASan sees any overrun. */
 static void parse_copy(const uint8_t *bytes, size_t size)
 {
@@ -164,6 +190,7 @@ int main(int argc, char **argv)
 	lookup();
 	sizes();
 	annotate();
+	instructions();
 	hostile();
 	blob_free(&self);
 	return tap_done();
