@@ -11,6 +11,11 @@
 #define INSN_MAX 15
 #define INSN_NO_REGISTER 0xff
 
+#define REX_W 8u
+#define REX_R 4u
+#define REX_X 2u
+#define REX_B 1u
+
 /* VEX stands for all of VEX, EVEX and XOP: what they are, only a vector unit would ask. */
 enum insn_map { INSN_MAP_1, INSN_MAP_0F, INSN_MAP_0F38, INSN_MAP_0F3A, INSN_MAP_VEX };
 

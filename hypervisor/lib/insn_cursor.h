@@ -16,11 +16,6 @@ struct cursor {
 	u16 attributes; /* of the opcode */
 };
 
-#define REX_W 8u
-#define REX_R 4u
-#define REX_X 2u
-#define REX_B 1u
-
 /* Takes the next n (0..8) bytes as a little-endian number. */
 static inline enum insn_result fetch(struct cursor *cursor, unsigned n, u64 *value)
 {
