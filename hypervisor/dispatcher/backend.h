@@ -8,6 +8,7 @@
 #define DISPATCHER_BACKEND_H
 
 #include "dispatcher/vmexit.h"
+#include "lib/segment.h"
 #include "lib/types.h"
 #include "pv_abi.h"
 
@@ -23,6 +24,7 @@ enum vreg {
 	VREG_CODE_BYTES, /* read only: 2, 4 or 8 = 16, 32 or 64-bit code */
 	VREG_FS_BASE, VREG_GS_BASE, VREG_SYSENTER_CS, VREG_SYSENTER_ESP, VREG_SYSENTER_EIP,
 	VREG_DR6,
+	VREG_SHADOW, /* not 0: STI or MOV SS holds events off for one instruction. Write: 0 only */
 };
 
 /* SDM vol. 3, "VM-Entry Controls for Event Injection". */
@@ -38,6 +40,9 @@ struct event {
 	u32 error;
 };
 
+#define VIRTUAL_IRQ_APIC 256
+#define VIRTUAL_IRQ_HOLD 257
+
 enum event_line { LINE_INTERRUPT, LINE_NMI };
 enum flush_scope { FLUSH_LINEAR, FLUSH_PHYSICAL };
 
@@ -49,6 +54,10 @@ struct backend {
 	bool switches_cr2;
 	/* A vector that waits alone costs less by virtual_irq(), even if it could be injected. */
 	bool leaves_lone_irq;
+	/*
+	 * The CPU works on v->apic_page itself, where machine.features leave virtual interrupts on.
+	 */
+	bool has_virtual_apic;
 	bool may_miss_xsetbv; /* QEMU lets XSETBV pass: XCR0 itself must be asked */
 
 	/* Can this machine do it? 0, or -PV_EOPNOTSUPP with one line of why not. Boot CPU, once. */
@@ -62,11 +71,16 @@ struct backend {
 	/* The vCPU comes to this CPU; it leaves it and may go to another one. */
 	void (*vcpu_load)(struct vcpu *v, struct cpu *cpu);
 	void (*vcpu_unload)(struct vcpu *v);
-	/* Puts the vCPU at the start of a 64-bit context; checks nothing (context_check() does). */
+	/*
+	 * Puts the vCPU at the start of a context: a 64-bit one, or without CR0.PE a real-mode one
+	 * whose selectors say the bases. Checks nothing (context_check() does).
+	 */
 	void (*set_context)(struct vcpu *v, const struct pv_vcpu_context *context);
 	/* vcpu_loop() of dispatcher/run.h with this backend's world switch inlined. */
 	void (*run)(struct cpu *cpu, struct vcpu *v);
 	u64 (*read)(struct vcpu *v, enum vreg reg);
+	/* Of a segment register, SEG_*. */
+	void (*segment)(struct vcpu *v, enum segment_name name, struct segment *to);
 	void (*write)(struct vcpu *v, enum vreg reg, u64 value);
 	/* Delivers the event with the next entry. */
 	void (*inject)(struct vcpu *v, const struct event *event);
@@ -77,7 +91,8 @@ struct backend {
 	/*
 	 * Hands a pending vector to the hardware, which delivers it without an exit when the guest
 	 * can take it: 1, or 0 where there is no such thing. -1 takes it back: 1 if it was
-	 * delivered.
+	 * delivered. With a virtual APIC: VIRTUAL_IRQ_APIC hands over what v->apic_page holds,
+	 * VIRTUAL_IRQ_HOLD holds it back for one entry.
 	 */
 	int (*virtual_irq)(struct vcpu *v, int vector);
 	/*

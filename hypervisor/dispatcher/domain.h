@@ -13,6 +13,7 @@
 #include "lib/types.h"
 #include "trace/console.h"
 
+struct platform;
 struct vcpu;
 
 struct domain {
@@ -29,6 +30,8 @@ struct domain {
 	struct cpuid_table cpuid;
 	struct console console;
 	struct event_table events;
+	void *apic_access_page; /* what EPT maps where the local APICs' registers lie */
+	struct platform *platform; /* the emulated PC of full virtualization, NULL = none */
 	gpa_t time_area, cpuid_area; /* AREA_NONE = none */
 	u64 watchdog; /* TSC, ~0 = off */
 	spinlock_t memory_lock; /* p2m, hap and areas after the start; inside sched_lock */

@@ -86,6 +86,7 @@ struct vcpu {
 	u8 cr8;
 	u64 xcr0;
 	void *context; /* struct context: what is switched by hand */
+	void *apic_page; /* registers of its emulated local APIC, NULL = none */
 
 	struct last_exit last[LAST_EXITS];
 	struct counter exits[PV_EXIT_COUNT];

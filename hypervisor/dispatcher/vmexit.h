@@ -53,6 +53,13 @@ struct exit_exception {
 	u64 address; /* CR2 of #PF, DR6 bits of #DB */
 };
 
+#define APIC_BASE_RESET 0xfee00000ull /* where a local APIC's registers lie after a reset */
+
+struct exit_apic { /* apic: the instruction is done, its effect is ours */
+	bool is_eoi;
+	u16 number; /* of the vector, or of the register that was written, by its xAPIC offset */
+};
+
 struct exit_code {
 	u16 exit; /* PV_EXIT_* */
 	u16 raw; /* the vendor's basic exit reason, for the trace and the dump */
@@ -70,6 +77,7 @@ struct vmexit {
 		struct exit_io io;
 		struct exit_fault fault;
 		struct exit_exception exception;
+		struct exit_apic apic;
 	};
 };
 

@@ -54,6 +54,7 @@
 #define RFLAGS_VM BIT(17)
 #define RFLAGS_AC BIT(18)
 
+#define DR6_BS BIT(14)
 #define DR7_GD BIT(13)
 
 #define MSR_TSC 0x10

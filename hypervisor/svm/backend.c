@@ -19,6 +19,7 @@ struct backend svm_backend = {
 	.set_context = svm_set_context,
 	.run = svm_run,
 	.read = svm_read,
+	.segment = svm_segment,
 	.write = svm_write,
 	.inject = svm_inject,
 	.can_take = svm_can_take,

@@ -94,7 +94,6 @@ static void v_irq_apply(struct svm_vcpu *x)
 
 #define DR6_FIXED1 0xffff0ff0ull
 #define DR6_BREAKPOINTS 0xfull
-#define DR6_BS BIT(14)
 /* 2 is no exception; INT3 and INTO could not be handed on, because their exits come before them. */
 #define STEP_EXCEPTIONS (~(u32)(BIT(VEC_NMI) | BIT(VEC_BP) | BIT(VEC_OF)))
 
@@ -192,7 +191,7 @@ int svm_virtual_irq(struct vcpu *v, int vector)
 {
 	struct svm_vcpu *x = svm_of(v);
 
-	if (!(svm_backend.hw_features & PV_HW_VIRTUAL_INTERRUPTS))
+	if (vector >= VIRTUAL_IRQ_APIC || !(svm_backend.hw_features & PV_HW_VIRTUAL_INTERRUPTS))
 		return 0;
 	if (vector < 0)
 		v_irq_look(x);

@@ -89,6 +89,8 @@ u64 svm_read(struct vcpu *v, enum vreg reg)
 		return x->vmcb->cpl;
 	case VREG_CODE_BYTES:
 		return code_bytes(x->vmcb);
+	case VREG_SHADOW:
+		return x->vmcb->interrupt_shadow & SHADOW;
 	default:
 		return *plain_field(x->vmcb, reg);
 	}
@@ -106,6 +108,9 @@ void svm_write(struct vcpu *v, enum vreg reg, u64 value)
 	case VREG_EFER:
 		write_efer(v, value);
 		break;
+	case VREG_SHADOW:
+		vmcb_of(v)->interrupt_shadow = 0;
+		break;
 	case VREG_CPL:
 	case VREG_CODE_BYTES:
 		panic("write to a read-only register %u", reg);
@@ -120,6 +125,54 @@ void svm_write(struct vcpu *v, enum vreg reg, u64 value)
 #define ATTRIB_TSS_BUSY 0x08b
 #define ATTRIB_UNUSABLE 0x000 /* not present */
 
+#define READ_SEGMENT(vmcb, name, to) \
+	do { \
+		(to)->selector = (vmcb)->name##_selector; \
+		(to)->base = (vmcb)->name##_base; \
+		(to)->limit = (vmcb)->name##_limit; \
+		(to)->access = access_of((vmcb)->name##_attrib); \
+	} while (0)
+
+/* The VMCB packs bits 12 to 15 of a descriptor's attributes right behind the lower eight. */
+static u32 access_of(u16 attrib)
+{
+	u32 access = (attrib & 0xffu) | (attrib & 0xf00u) << 4;
+
+	return attrib & SEG_PRESENT ? access : access | (u32)SEG_UNUSABLE;
+}
+
+void svm_segment(struct vcpu *v, enum segment_name name, struct segment *to)
+{
+	struct vmcb *vmcb = vmcb_of(v);
+
+	switch (name) {
+	case SEG_ES:
+		READ_SEGMENT(vmcb, es, to);
+		break;
+	case SEG_CS:
+		READ_SEGMENT(vmcb, cs, to);
+		break;
+	case SEG_SS:
+		READ_SEGMENT(vmcb, ss, to);
+		break;
+	case SEG_DS:
+		READ_SEGMENT(vmcb, ds, to);
+		break;
+	case SEG_FS:
+		READ_SEGMENT(vmcb, fs, to);
+		break;
+	case SEG_GS:
+		READ_SEGMENT(vmcb, gs, to);
+		break;
+	case SEG_LDTR:
+		READ_SEGMENT(vmcb, ldtr, to);
+		break;
+	default:
+		READ_SEGMENT(vmcb, tr, to);
+		break;
+	}
+}
+
 #define WRITE_SEGMENT(vmcb, name, value, address, bytes, bits) \
 	do { \
 		(vmcb)->name##_selector = (value); \
@@ -128,8 +181,31 @@ void svm_write(struct vcpu *v, enum vreg reg, u64 value)
 		(vmcb)->name##_attrib = (bits); \
 	} while (0)
 
+/* As after a reset: APM vol. 2, "Processor Initialization State". */
+#define ATTRIB_REAL_CODE 0x09b
+#define ATTRIB_REAL_DATA 0x093
+
+#define WRITE_REAL_SEGMENT(vmcb, name, value, bits) \
+	WRITE_SEGMENT(vmcb, name, value, (u64)(value) << 4, 0xffff, bits)
+
+static void write_real_segments(struct vmcb *vmcb, const struct pv_vcpu_context *c)
+{
+	WRITE_REAL_SEGMENT(vmcb, cs, c->cs, ATTRIB_REAL_CODE);
+	WRITE_REAL_SEGMENT(vmcb, ss, c->ss, ATTRIB_REAL_DATA);
+	WRITE_REAL_SEGMENT(vmcb, ds, c->ds, ATTRIB_REAL_DATA);
+	WRITE_REAL_SEGMENT(vmcb, es, c->es, ATTRIB_REAL_DATA);
+	WRITE_REAL_SEGMENT(vmcb, fs, c->fs, ATTRIB_REAL_DATA);
+	WRITE_REAL_SEGMENT(vmcb, gs, c->gs, ATTRIB_REAL_DATA);
+	WRITE_SEGMENT(vmcb, ldtr, 0, 0, 0, ATTRIB_UNUSABLE);
+	WRITE_SEGMENT(vmcb, tr, 0, 0, 0xffff, ATTRIB_TSS_BUSY);
+}
+
 static void write_segments(struct vmcb *vmcb, const struct pv_vcpu_context *c)
 {
+	if (!(c->cr0 & CR0_PE)) {
+		write_real_segments(vmcb, c);
+		return;
+	}
 	WRITE_SEGMENT(vmcb, cs, c->cs, 0, ~0u, ATTRIB_CODE64);
 	WRITE_SEGMENT(vmcb, ss, c->ss, 0, ~0u, ATTRIB_DATA);
 	WRITE_SEGMENT(vmcb, ds, c->ds, 0, ~0u, ATTRIB_DATA);

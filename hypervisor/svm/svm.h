@@ -106,6 +106,7 @@ void svm_flush_done(struct vcpu *v); /* an entry with tlb_control set has happen
 /* state.c */
 u64 svm_read(struct vcpu *v, enum vreg reg);
 void svm_write(struct vcpu *v, enum vreg reg, u64 value);
+void svm_segment(struct vcpu *v, enum segment_name name, struct segment *to);
 void svm_set_context(struct vcpu *v, const struct pv_vcpu_context *context);
 
 /* exit.c */

@@ -91,6 +91,11 @@ void vmcb_init(struct vcpu *v)
 
 	vmcb->intercept_cr_read = (u16)svm_caps.controls[CR_READ];
 	vmcb->intercept_cr_write = (u16)svm_caps.controls[CR_WRITE];
+	/* The emulated local APIC must see the task priority change. */
+	if (v->apic_page) {
+		vmcb->intercept_cr_read |= CR_READ_CR8;
+		vmcb->intercept_cr_write |= CR_WRITE_CR8;
+	}
 	vmcb->intercept_exception = svm_caps.controls[EXCEPTION];
 	vmcb->intercept_misc1 = svm_caps.controls[MISC1];
 	vmcb->intercept_misc2 = svm_caps.controls[MISC2];

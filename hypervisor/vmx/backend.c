@@ -18,6 +18,7 @@ struct backend vmx_backend = {
 	.set_context = vmx_set_context,
 	.run = vmx_run,
 	.read = vmx_read,
+	.segment = vmx_segment,
 	.write = vmx_write,
 	.inject = vmx_inject,
 	.can_take = vmx_can_take,

@@ -78,6 +78,8 @@ static void features_fill(u64 ept)
 	if ((vmx_caps.controls[SECONDARY] & SECONDARY_VIRTUAL_INTERRUPT_DELIVERY) &&
 	    (vmx_caps.controls[PRIMARY] & PRIMARY_USE_TPR_SHADOW))
 		hw |= PV_HW_VIRTUAL_INTERRUPTS;
+	vmx_backend.has_virtual_apic = (hw & PV_HW_VIRTUAL_INTERRUPTS) &&
+				       !(SECONDARY_VIRTUAL_APIC & ~vmx_caps.may1[SECONDARY]);
 	if ((vmx_caps.may1[PIN] & PIN_ACTIVATE_PREEMPTION_TIMER) &&
 	    (vmx_caps.controls[EXIT] & EXIT_SAVE_PREEMPTION_TIMER))
 		hw |= PV_HW_PREEMPT_TIMER;

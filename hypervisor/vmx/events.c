@@ -61,6 +61,37 @@ static void vapic_clear(struct vmx_vcpu *x)
 	vapic_write(x, VAPIC_PPR, 0);
 }
 
+static int vapic_highest(const void *page, unsigned offset)
+{
+	for (unsigned i = 8; i--;) {
+		u32 word = *(const volatile u32 *)((const char *)page + offset + i * 16);
+
+		if (word)
+			return (int)(i * 32 + 31) - __builtin_clz(word);
+	}
+	return 0;
+}
+
+#define VAPIC_TMR 0x180
+
+/*
+ * The registers' page says what is requested and what is in service; the CPU keeps the highest of
+ * each apart. Vectors of level-triggered lines exit at their EOI, because others wait for it.
+ */
+static int apic_hand_over(struct vcpu *v, bool is_held)
+{
+	const volatile u32 *tmr = (const void *)((const char *)v->apic_page + VAPIC_TMR);
+	u64 requested = is_held ? 0 : (u64)vapic_highest(v->apic_page, VAPIC_IRR);
+
+	if (!vmx_of(v)->has_apic)
+		return 0;
+	vmwrite(GUEST_INTERRUPT_STATUS,
+		(u64)vapic_highest(v->apic_page, VAPIC_ISR) << 8 | requested);
+	for (unsigned i = 0; i < 4; i++)
+		vmwrite(EOI_EXIT_BITMAP0 + i * 2, (u64)tmr[i * 8 + 4] << 32 | tmr[i * 8]);
+	return 1;
+}
+
 /*
  * Guests without a local APIC send no EOI, so nothing would ever leave the virtual ISR. It need
  * not: a vector is handed over only in an exit, and each hand-over starts with an empty APIC. RVI
@@ -70,7 +101,9 @@ int vmx_virtual_irq(struct vcpu *v, int vector)
 {
 	struct vmx_vcpu *x = vmx_of(v);
 
-	if (!(vmx_backend.hw_features & PV_HW_VIRTUAL_INTERRUPTS))
+	if (vector >= VIRTUAL_IRQ_APIC)
+		return apic_hand_over(v, vector == VIRTUAL_IRQ_HOLD);
+	if (!(vmx_backend.hw_features & PV_HW_VIRTUAL_INTERRUPTS) || v->apic_page)
 		return 0;
 	if (vector < 0) {
 		bool delivered = !(vmread(GUEST_INTERRUPT_STATUS) & 0xff);

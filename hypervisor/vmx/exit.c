@@ -80,6 +80,24 @@ static void decode_misconfig(struct vcpu *v, struct vmexit *exit)
 	exit->fault = (struct exit_fault){ .gpa = vmread(GUEST_PHYSICAL_ADDRESS) };
 }
 
+static void decode_apic_access(struct vcpu *v, struct vmexit *exit)
+{
+	(void)v;
+	exit->fault = vmx_decode_apic_access(exit->qualification);
+}
+
+static void decode_eoi(struct vcpu *v, struct vmexit *exit)
+{
+	(void)v;
+	exit->apic = (struct exit_apic){ .is_eoi = true, .number = (u16)exit->qualification };
+}
+
+static void decode_apic_write(struct vcpu *v, struct vmexit *exit)
+{
+	(void)v;
+	exit->apic = (struct exit_apic){ .number = (u16)(exit->qualification & 0xff0) };
+}
+
 enum { R = 1, Q = 2, V = 4 };
 #define decode_none NULL
 

@@ -70,6 +70,19 @@ struct exit_fault vmx_decode_ept_violation(u64 qualification, gpa_t gpa, gva_t g
 	return fault;
 }
 
+/* "Exit Qualification for APIC-Access VM Exits": type 1 is a write, 2 a fetch. */
+struct exit_fault vmx_decode_apic_access(u64 qualification)
+{
+	u32 type = field(qualification, 12, 4);
+
+	return (struct exit_fault){
+		.gpa = APIC_BASE_RESET | field(qualification, 0, 12),
+		.is_write = type == 1,
+		.is_fetch = type == 2,
+		.in_walk = type > 2, /* event delivery, or an address that is not linear */
+	};
+}
+
 /* "Format of the VM-Exit Interruption-Information Field" */
 struct exit_exception vmx_decode_exception(u32 info, u32 error, u64 qualification)
 {

@@ -13,6 +13,7 @@ struct exit_dr vmx_decode_dr(u64 qualification);
 struct exit_io vmx_decode_io(u64 qualification);
 /* gpa, gva: the guest-physical and guest-linear address fields; gva counts only if gva_valid. */
 struct exit_fault vmx_decode_ept_violation(u64 qualification, gpa_t gpa, gva_t gva);
+struct exit_fault vmx_decode_apic_access(u64 qualification);
 /* info, error: VM-exit interruption information and error code (any value where there is none). The
  * instruction length of an INT1 is left to the caller: it is one more field. */
 struct exit_exception vmx_decode_exception(u32 info, u32 error, u64 qualification);

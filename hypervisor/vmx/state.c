@@ -3,6 +3,7 @@
  * Guest registers in the VMCS. CR0 and CR4 have two faces: what the guest reads back (shadow) and
  * what the CPU holds; bits outside CR0_GUEST and the CR4 list are ours and exit when changed.
  */
+#include "allocator/copy.h"
 #include "interpreter/control.h"
 #include "vmx/vmcs.h"
 #include "vmx/vmx.h"
@@ -57,6 +58,8 @@ static u64 code_bytes(void)
 	return access & BIT(14) ? 4 : 2;
 }
 
+#define BLOCKED_FOR_ONE (BLOCKED_BY_STI | BLOCKED_BY_MOV_SS)
+
 static u64 read_dr6(void)
 {
 	u64 value;
@@ -90,29 +93,63 @@ u64 vmx_read(struct vcpu *v, enum vreg reg)
 		return code_bytes();
 	case VREG_DR6:
 		return read_dr6();
+	case VREG_SHADOW:
+		return vmread(GUEST_INTERRUPTIBILITY) & BLOCKED_FOR_ONE;
 	default:
 		return vmread(plain_fields[reg]);
 	}
 }
 
+void vmx_segment(struct vcpu *v, enum segment_name name, struct segment *to)
+{
+	unsigned step = (unsigned)name * 2;
+
+	(void)v;
+	to->selector = (u16)vmread(GUEST_ES_SELECTOR + step);
+	to->base = vmread(GUEST_ES_BASE + step);
+	to->limit = (u32)vmread(GUEST_ES_LIMIT + step);
+	to->access = (u32)vmread(GUEST_ES_ACCESS + step);
+}
+
+/*
+ * With EPT the CPU takes the four top entries of PAE paging from the VMCS at each entry; a MOV to
+ * CR3 keeps them up to date by itself, what is done for the guest does not (SDM vol. 3, "Loading
+ * Page-Directory-Pointer-Table Entries"). They have been checked: control.c.
+ */
+static void pdptes_load(struct vcpu *v)
+{
+	u64 entries[4] = { 0 };
+
+	if (!(vmread(GUEST_CR0) & CR0_PG) || !(vmread(GUEST_CR4) & CR4_PAE) ||
+	    (vmread(GUEST_EFER) & EFER_LMA))
+		return;
+	guest_read(&v->domain->p2m, vmread(GUEST_CR3) & 0xffffffe0, entries, sizeof(entries));
+	for (unsigned i = 0; i < 4; i++)
+		vmwrite(GUEST_PDPTE0 + i * 2, entries[i]);
+}
+
 void vmx_write(struct vcpu *v, enum vreg reg, u64 value)
 {
-	(void)v;
 	switch (reg) {
 	case VREG_CR0:
 		write_cr0_guest(value);
+		pdptes_load(v);
 		break;
 	case VREG_CR2:
 		write_cr2(value);
 		break;
 	case VREG_CR4:
 		write_cr4_guest(value);
+		pdptes_load(v);
 		break;
 	case VREG_EFER:
 		write_efer(value);
 		break;
 	case VREG_DR6:
 		__asm__ volatile("mov %0, %%dr6" : : "r"(value));
+		break;
+	case VREG_SHADOW:
+		vmwrite(GUEST_INTERRUPTIBILITY, vmread(GUEST_INTERRUPTIBILITY) & ~BLOCKED_FOR_ONE);
 		break;
 	case VREG_CPL:
 	case VREG_CODE_BYTES:
@@ -140,8 +177,33 @@ static void write_segment(enum vmcs_field selector, u16 value, u64 base, u32 lim
 	vmwrite(GUEST_ES_ACCESS + step, access);
 }
 
+/* As after a reset: SDM vol. 3, "Processor State After Reset". */
+#define ACCESS_REAL_CODE 0x009b
+#define ACCESS_REAL_DATA 0x0093
+
+static void write_real_segment(enum vmcs_field selector, u16 value, u32 access)
+{
+	write_segment(selector, value, (u64)value << 4, 0xffff, access);
+}
+
+static void write_real_segments(const struct pv_vcpu_context *c)
+{
+	write_real_segment(GUEST_CS_SELECTOR, c->cs, ACCESS_REAL_CODE);
+	write_real_segment(GUEST_SS_SELECTOR, c->ss, ACCESS_REAL_DATA);
+	write_real_segment(GUEST_DS_SELECTOR, c->ds, ACCESS_REAL_DATA);
+	write_real_segment(GUEST_ES_SELECTOR, c->es, ACCESS_REAL_DATA);
+	write_real_segment(GUEST_FS_SELECTOR, c->fs, ACCESS_REAL_DATA);
+	write_real_segment(GUEST_GS_SELECTOR, c->gs, ACCESS_REAL_DATA);
+	write_segment(GUEST_LDTR_SELECTOR, 0, 0, 0, ACCESS_UNUSABLE);
+	write_segment(GUEST_TR_SELECTOR, 0, 0, 0xffff, ACCESS_TSS_BUSY);
+}
+
 static void write_segments(const struct pv_vcpu_context *c)
 {
+	if (!(c->cr0 & CR0_PE)) {
+		write_real_segments(c);
+		return;
+	}
 	write_segment(GUEST_CS_SELECTOR, c->cs, 0, ~0u, ACCESS_CODE64);
 	write_segment(GUEST_SS_SELECTOR, c->ss, 0, ~0u, ACCESS_DATA);
 	write_segment(GUEST_DS_SELECTOR, c->ds, 0, ~0u, ACCESS_DATA);

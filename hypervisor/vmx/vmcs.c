@@ -104,6 +104,25 @@ void vmx_vcpu_destroy(struct vcpu *v)
 	v->hw = NULL;
 }
 
+/*
+ * An emulated local APIC: either the CPU completes what can be completed, on the registers' own
+ * page, or each access exits, the task priority (CR8) included.
+ */
+static u32 apic_controls(struct vcpu *v, u32 secondary)
+{
+	struct vmx_vcpu *x = vmx_of(v);
+
+	x->has_apic = vmx_backend.has_virtual_apic &&
+		      (secondary & SECONDARY_VIRTUAL_INTERRUPT_DELIVERY);
+	if (x->has_apic) {
+		vmwrite(APIC_ACCESS_PAGE, (hpa_t)v->domain->apic_access_page);
+		return secondary | SECONDARY_VIRTUAL_APIC;
+	}
+	x->primary &= ~(u32)PRIMARY_USE_TPR_SHADOW;
+	x->primary |= PRIMARY_CR8_LOAD_EXITING | PRIMARY_CR8_STORE_EXITING;
+	return secondary & ~(u32)SECONDARY_VIRTUAL_INTERRUPT_DELIVERY;
+}
+
 /* Everything that never changes again in this vCPU's life. The VMCS is current. */
 void vmcs_init(struct vcpu *v)
 {
@@ -119,6 +138,8 @@ void vmcs_init(struct vcpu *v)
 		x->primary |= PRIMARY_INVLPG_EXITING;
 	if (!(hw & PV_HW_VIRTUAL_INTERRUPTS))
 		secondary &= ~(u32)SECONDARY_VIRTUAL_INTERRUPT_DELIVERY;
+	if (v->apic_page)
+		secondary = apic_controls(v, secondary);
 	vmwrite(PIN_CONTROLS, x->pin);
 	vmwrite(PRIMARY_CONTROLS, x->primary);
 	vmwrite(SECONDARY_CONTROLS, secondary);
@@ -139,7 +160,7 @@ void vmcs_init(struct vcpu *v)
 	/* Write-back tables, a walk of four levels, no accessed and dirty flags. */
 	vmwrite(EPT_POINTER, (hpa_t)v->domain->hap.root | 3 << 3 | 6);
 	if (x->primary & PRIMARY_USE_TPR_SHADOW) {
-		vmwrite(VIRTUAL_APIC_PAGE, (hpa_t)x->virtual_apic);
+		vmwrite(VIRTUAL_APIC_PAGE, (hpa_t)(v->apic_page ? v->apic_page : x->virtual_apic));
 		vmwrite(TPR_THRESHOLD, 0);
 	}
 	if (secondary & SECONDARY_VIRTUAL_INTERRUPT_DELIVERY) {

@@ -50,9 +50,13 @@ int vmx_detect(char *why, size_t bytes);
 int vmx_cpu_start(struct cpu *cpu, char *why, size_t bytes);
 void vmx_cpu_stop(struct cpu *cpu);
 
+/* What makes the CPU complete accesses to the local APIC's page. */
+#define SECONDARY_VIRTUAL_APIC ((u32)(SECONDARY_VIRTUALIZE_APIC_ACCESSES | SECONDARY_APIC_REGISTER_VIRT))
+
 struct vmx_vcpu {
 	hpa_t vmcs;
 	void *virtual_apic; /* NULL without the TPR shadow */
+	bool has_apic; /* the CPU works on v->apic_page */
 	u32 primary, pin; /* controls that change at run time, as the VMCS holds them */
 };
 _Static_assert(offsetof(struct vcpu, gpr) == VCPU_GPR(0), "entry.S");
@@ -119,6 +123,7 @@ int vmx_mode_switch(struct vcpu *v, unsigned from, unsigned to);
 /* state.c */
 u64 vmx_read(struct vcpu *v, enum vreg reg);
 void vmx_write(struct vcpu *v, enum vreg reg, u64 value);
+void vmx_segment(struct vcpu *v, enum segment_name name, struct segment *to);
 void vmx_set_context(struct vcpu *v, const struct pv_vcpu_context *context);
 
 /* exit.c */

@@ -100,6 +100,13 @@ static void inject(struct vcpu *v, const struct event *event)
 	r->injections++;
 }
 
+/* Flat, with the attributes of a 64-bit kernel's. */
+static void segment(struct vcpu *v, enum segment_name name, struct segment *to)
+{
+	(void)v;
+	*to = (struct segment){ .limit = ~0u, .access = name == SEG_CS ? 0xa09b : 0xc093 };
+}
+
 static bool can_take(struct vcpu *v, enum event_line line)
 {
 	return recorder_of(v)->can_take[line];
@@ -157,6 +164,7 @@ struct backend recorder_backend = {
 	.vcpu_unload = vcpu_unload,
 	.set_context = set_context,
 	.read = read,
+	.segment = segment,
 	.write = write,
 	.inject = inject,
 	.can_take = can_take,
