@@ -32,13 +32,19 @@ void vcpu_poll(struct vcpu *v);
 /* Does what ATTENTION_FLUSH and ATTENTION_FLUSH_ALL ask for. */
 void vcpu_flush_pending(struct vcpu *v);
 
+/*
+ * Past an instruction that was carried out where the hardware does not say its length: instead of
+ * ADVANCE. Returns the verdict. (prepare.c)
+ */
+enum verdict advance_to(struct vcpu *v, u64 rip);
+
 /* inject.c */
 enum verdict fault(struct vcpu *v, unsigned vector); /* #UD, #GP(0) and the like; returns FAULT */
 void event_raise(struct vcpu *v, unsigned vector, bool has_error, u32 error); /* merges to #DF */
 void irq_raise(struct vcpu *v, unsigned vector); /* any CPU may call these two */
 void nmi_raise(struct vcpu *v);
 void events_prepare(struct vcpu *v); /* before each entry with attention */
-bool irq_pending(const struct vcpu *v);
+bool irq_pending(struct vcpu *v);
 /* The same for a vCPU that wants to sleep: what it has taken without an exit does not count. */
 bool irq_waits(struct vcpu *v);
 

@@ -9,6 +9,7 @@
 #include "dispatcher/dispatcher.h"
 #include "dispatcher/bundle.h"
 #include "interpreter/control.h"
+#include "interpreter/platform.h"
 #include "lib/lib.h"
 #include "machine/cpu.h"
 #include "machine/machine.h"
@@ -70,6 +71,8 @@ static void domain_create(struct domain *d, u32 id, const struct pv_bundle_heade
 	domain_memory_create(d);
 	for (u32 i = 0; i < d->vcpu_count; i++)
 		vcpu_create(d, i, from->cpu_mask);
+	if (d->mode == PV_MODE_FULL_HAP && platform_create(d))
+		panic("domain %s: no memory for its devices", d->name);
 	context_start(d->vcpus[0], &from->boot);
 }
 
@@ -144,6 +147,7 @@ void domain_ended(struct domain *d)
 	channel_send(PV_FRAME_DOMAIN_END, &d->end, sizeof(d->end));
 	for (u32 i = 0; i < d->vcpu_count; i++)
 		backend->vcpu_destroy(d->vcpus[i]);
+	platform_destroy(d);
 	domain_memory_destroy(d);
 	d->ended = true;
 	sched_domain_gone();

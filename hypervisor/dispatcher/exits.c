@@ -74,18 +74,6 @@ static enum verdict exit_exception(struct vcpu *v, struct vmexit *exit)
 	return FAULT;
 }
 
-static enum verdict exit_nested_fault(struct vcpu *v, struct vmexit *exit)
-{
-	const struct exit_fault *f = &exit->fault;
-
-	vm_kill(v->domain, v, "nested fault: %s of guest-physical 0x%llx, which is %s",
-		f->is_fetch ? "fetch" :
-		f->is_write ? "write" :
-			      "read",
-		(unsigned long long)f->gpa, f->was_mapped ? "protected" : "not memory");
-	return KILL;
-}
-
 /*
  * Only the hypervisor writes these tables, but an address beyond what they can hold looks the same
  * on AMD: so the domain ends, not the machine.
@@ -144,7 +132,7 @@ const exit_handler_t exit_table[PV_EXIT_COUNT] = {
 	[PV_EXIT_RSM] = interpret_privileged,
 	[PV_EXIT_EXCEPTION] = exit_exception,
 	[PV_EXIT_TASK_SWITCH] = exit_unknown,
-	[PV_EXIT_NESTED_FAULT] = exit_nested_fault,
+	[PV_EXIT_NESTED_FAULT] = interpret_nested_fault,
 	[PV_EXIT_NESTED_MISCONFIG] = exit_nested_misconfig,
 	[PV_EXIT_PAGE_FAULT] = exit_unknown,
 	[PV_EXIT_INTERRUPT] = exit_interrupt,
@@ -156,4 +144,5 @@ const exit_handler_t exit_table[PV_EXIT_COUNT] = {
 	[PV_EXIT_TRIPLE_FAULT] = exit_triple_fault,
 	[PV_EXIT_BAD_STATE] = exit_bad_state,
 	[PV_EXIT_UNKNOWN] = exit_unknown,
+	[PV_EXIT_APIC] = interpret_apic,
 };

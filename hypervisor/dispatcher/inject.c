@@ -5,6 +5,7 @@
  * hands anything to the hardware.
  */
 #include "dispatcher/dispatcher.h"
+#include "interpreter/platform.h"
 #include "machine/cpu.h"
 #include "machine/machine.h"
 #include "machine/x86.h"
@@ -67,34 +68,55 @@ void nmi_raise(struct vcpu *v)
 	vcpu_attend(v, ATTENTION_NMI);
 }
 
-bool irq_pending(const struct vcpu *v)
-{
-	return v->offered >= 0 || (v->irr[0] | v->irr[1] | v->irr[2] | v->irr[3]);
-}
-
-static int irq_highest(const struct vcpu *v)
+/*
+ * The next vector: of those that were raised here, or else what an emulated interrupt controller
+ * has to offer. -1: none.
+ */
+static int irq_highest(struct vcpu *v)
 {
 	for (int word = 3; word >= 0; word--)
 		if (v->irr[word])
 			return word * 64 + 63 - __builtin_clzll(v->irr[word]);
-	return -1;
+	return v->domain->platform ? platform_irq(v) : -1;
 }
 
-static bool irq_is_only(const struct vcpu *v, int vector)
+bool irq_pending(struct vcpu *v)
+{
+	return v->offered >= 0 || irq_highest(v) >= 0;
+}
+
+static bool is_raised(const struct vcpu *v, int vector)
+{
+	return vector < 256 && (v->irr[vector / 64] & BIT(vector % 64));
+}
+
+/*
+ * May the hardware have it, all by itself? Of an emulated controller's vectors the next one is
+ * another only after an EOI, which exits; but of an 8259 it is not known yet.
+ */
+static bool irq_is_only(struct vcpu *v, int vector)
 {
 	int count = 0;
 
+	if (v->domain->platform && !is_raised(v, vector))
+		return vector != PLATFORM_EXTINT;
+	if (v->domain->platform && platform_irq(v) >= 0)
+		return false;
 	for (unsigned word = 0; word < 4; word++)
 		count += v->irr[word] ? 1 + !!(v->irr[word] & (v->irr[word] - 1)) : 0;
-	return count == 1 && (v->irr[vector / 64] & BIT(vector % 64));
+	return count == 1 && is_raised(v, vector);
 }
 
 /*
  * It leaves the set of pending vectors before it is delivered: the next one of its kind is another.
+ * Which vector it is, an 8259 says only now.
  */
-static void irq_withdraw(struct vcpu *v, int vector)
+static int irq_withdraw(struct vcpu *v, int vector)
 {
+	if (!is_raised(v, vector))
+		return v->domain->platform ? platform_irq_take(v, vector) : vector;
 	__atomic_fetch_and(&v->irr[vector / 64], ~BIT(vector % 64), __ATOMIC_SEQ_CST);
+	return vector;
 }
 
 static void irq_delivered(struct vcpu *v, int vector)
@@ -141,7 +163,7 @@ bool irq_waits(struct vcpu *v)
 	return v->attention & ATTENTION_IRQ;
 }
 
-static bool is_better_left(const struct vcpu *v, int vector)
+static bool is_better_left(struct vcpu *v, int vector)
 {
 	return backend->leaves_lone_irq && (backend->hw_features & PV_HW_VIRTUAL_INTERRUPTS) &&
 	       irq_is_only(v, vector);
@@ -163,12 +185,14 @@ static void irq_prepare(struct vcpu *v, bool entry_is_free)
 		return;
 	}
 	if (entry_is_free && !is_better_left(v, vector) && backend->can_take(v, LINE_INTERRUPT)) {
-		entry_is_free = false;
-		irq_withdraw(v, vector);
-		backend->inject(v, &(struct event){ .valid = true,
-						    .type = EVENT_INTERRUPT,
-						    .vector = (u8)vector });
-		irq_delivered(v, vector);
+		vector = irq_withdraw(v, vector);
+		if (vector >= 0) {
+			entry_is_free = false;
+			backend->inject(v, &(struct event){ .valid = true,
+							    .type = EVENT_INTERRUPT,
+							    .vector = (u8)vector });
+			irq_delivered(v, vector);
+		}
 		vector = irq_highest(v);
 		if (vector < 0) {
 			want_window(v, LINE_INTERRUPT, false);
@@ -181,12 +205,44 @@ static void irq_prepare(struct vcpu *v, bool entry_is_free)
 	 * beside an injection in the same entry: Bochs looks at the IF from before it.
 	 */
 	if (entry_is_free && irq_is_only(v, vector) && backend->virtual_irq(v, vector)) {
-		irq_withdraw(v, vector);
-		v->offered = vector;
+		v->offered = irq_withdraw(v, vector);
 		want_window(v, LINE_INTERRUPT, false);
-	} else {
-		want_window(v, LINE_INTERRUPT, true);
+		if (v->offered == vector)
+			return;
+		/* The controller has another one, or none, by now. */
+		backend->virtual_irq(v, -1);
+		if (v->offered >= 0)
+			irq_raise(v, (unsigned)v->offered);
+		v->offered = -1;
 	}
+	want_window(v, LINE_INTERRUPT, true);
+}
+
+/*
+ * The CPU itself delivers from the emulated local APIC's page, priorities included: it only has to
+ * hear of changes, and be kept from it where this entry injects something. What did not come from
+ * that page (an 8259's vector, one that an exit cut short) goes in as ever. False: no such CPU.
+ */
+static bool apic_prepare(struct vcpu *v, bool entry_is_free)
+{
+	int vector = irq_highest(v);
+	bool is_other = vector == PLATFORM_EXTINT || is_raised(v, vector);
+	bool is_handed = entry_is_free && !is_other;
+
+	if (!backend->virtual_irq(v, is_handed ? VIRTUAL_IRQ_APIC : VIRTUAL_IRQ_HOLD))
+		return false;
+	if (is_handed) {
+		vcpu_attended(v, ATTENTION_IRQ);
+		/* What came in between is in the page by now. */
+		backend->virtual_irq(v, VIRTUAL_IRQ_APIC);
+		want_window(v, LINE_INTERRUPT, false);
+		return true;
+	}
+	irq_prepare(v, entry_is_free);
+	/* Held back for this entry alone: an exit as soon as one could go in. */
+	vcpu_attend(v, ATTENTION_IRQ);
+	want_window(v, LINE_INTERRUPT, true);
+	return true;
 }
 
 void events_prepare(struct vcpu *v)
@@ -210,6 +266,9 @@ void events_prepare(struct vcpu *v)
 			want_window(v, LINE_NMI, true);
 		}
 	}
+	if (v->apic_page && (!entry_is_free || (v->attention & ATTENTION_IRQ)) &&
+	    apic_prepare(v, entry_is_free))
+		return;
 	if (v->attention & ATTENTION_IRQ)
 		irq_prepare(v, entry_is_free);
 }

@@ -3,11 +3,26 @@
 #include "dispatcher/dispatcher.h"
 #include "machine/cpu.h"
 #include "machine/machine.h"
+#include "machine/x86.h"
 
 void vcpu_poll(struct vcpu *v)
 {
 	if (rdtsc() >= v->cpu->due)
 		vcpu_attend(v, ATTENTION_KICK);
+}
+
+enum verdict advance_to(struct vcpu *v, u64 rip)
+{
+	u64 rflags = backend->read(v, VREG_RFLAGS);
+
+	backend->write(v, VREG_RIP, rip);
+	backend->write(v, VREG_SHADOW, 0);
+	backend->write(v, VREG_RFLAGS, rflags & ~(u64)RFLAGS_RF);
+	if (!(rflags & RFLAGS_TF))
+		return RESUME;
+	backend->write(v, VREG_DR6, backend->read(v, VREG_DR6) | DR6_BS);
+	event_raise(v, VEC_DB, false, 0);
+	return FAULT;
 }
 
 void vcpu_flush_pending(struct vcpu *v)

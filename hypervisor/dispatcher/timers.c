@@ -7,6 +7,7 @@
 #include "dispatcher/dispatcher.h"
 #include "dispatcher/event.h"
 #include "dispatcher/schedule.h"
+#include "interpreter/platform.h"
 #include "machine/cpu.h"
 #include "machine/machine.h"
 
@@ -49,7 +50,9 @@ static u64 input_poll(const struct cpu *cpu, u64 now)
 	if (!has_input || cpu->index || !domain_count || d->ending)
 		return NEVER;
 	count = serial_read(text, sizeof(text));
-	if (count) {
+	if (count && d->platform) {
+		platform_input(d, text, count);
+	} else if (count) {
 		console_type(&d->console, text, count);
 		event_virq(d->vcpus[0], PV_VIRQ_CONSOLE);
 		if (d->vcpus[0]->state == VCPU_BLOCKED && sched_must_wake(d->vcpus[0], now))
@@ -84,6 +87,8 @@ u64 timers_fire(const struct cpu *cpu, u64 now, struct domain **barking)
 			if (v->deadline <= now)
 				fire(v, now);
 			next = min(next, v->deadline);
+			if (domains[d]->platform)
+				next = min(next, platform_tick(v, now));
 		}
 	}
 	return next;

@@ -5,10 +5,12 @@
  * backend lets through without an exit are checked by the CPU itself.
  */
 #include "interpreter/control.h"
+#include "allocator/copy.h"
 #include "dispatcher/dispatcher.h"
 #include "interpreter/cpuid.h"
 #include "interpreter/interpreter.h"
 #include "interpreter/linear.h"
+#include "interpreter/platform.h"
 #include "lib/insn.h"
 #include "machine/x86.h"
 
@@ -70,6 +72,23 @@ unsigned guest_physical_bits(void)
 	return physical_bits;
 }
 
+/*
+ * Reserved bits in the four top entries of PAE paging are found when they are loaded, which a
+ * change of mode does (SDM vol. 3, "PDPTE Registers"); entries that nothing maps read as absent.
+ */
+static bool pae_entries_are_valid(struct vcpu *v)
+{
+	u64 entries[4] = { 0 };
+	u64 reserved = 0x1e6 | ~(BIT(physical_bits) - 1);
+
+	guest_read(&v->domain->p2m, backend->read(v, VREG_CR3) & 0xffffffe0, entries,
+		   sizeof(entries));
+	for (unsigned i = 0; i < 4; i++)
+		if ((entries[i] & 1) && (entries[i] & reserved))
+			return false;
+	return true;
+}
+
 bool cr0_write(struct vcpu *v, u64 value)
 {
 	u64 old = backend->read(v, VREG_CR0), efer = backend->read(v, VREG_EFER);
@@ -81,6 +100,9 @@ bool cr0_write(struct vcpu *v, u64 value)
 	if ((value & ~old) & CR0_PG) {
 		if ((efer & EFER_LME) && (!(backend->read(v, VREG_CR4) & CR4_PAE) ||
 					  backend->read(v, VREG_CODE_BYTES) == 8))
+			return false;
+		if (!(efer & EFER_LME) && (backend->read(v, VREG_CR4) & CR4_PAE) &&
+		    !pae_entries_are_valid(v))
 			return false;
 		if (efer & EFER_LME)
 			backend->write(v, VREG_EFER, efer | EFER_LMA);
@@ -108,6 +130,9 @@ bool cr4_write(struct vcpu *v, u64 value)
 	if (((value & ~old) & CR4_PCIDE) &&
 	    (!(efer & EFER_LMA) || (backend->read(v, VREG_CR3) & 0xfff)))
 		return false;
+	if ((value & CR4_PAE) && (backend->read(v, VREG_CR0) & CR0_PG) && !(efer & EFER_LMA) &&
+	    !pae_entries_are_valid(v))
+		return false;
 	backend->write(v, VREG_CR4, value);
 	v->osxsave = value & CR4_OSXSAVE;
 	if ((old ^ value) & (CR4_PSE | CR4_PAE | CR4_PGE | CR4_PCIDE | CR4_SMEP))
@@ -129,12 +154,14 @@ bool efer_write(struct vcpu *v, u64 value)
 	return true;
 }
 
-/* MOV to CR8: the task priority has four bits; without a local APIC nothing looks at it. */
+/* MOV to CR8: the task priority has four bits; only an emulated local APIC looks at it. */
 static enum verdict write_cr8(struct vcpu *v, u64 value)
 {
 	if (value & ~0xfull)
 		return fault(v, VEC_GP);
 	v->cr8 = (u8)value;
+	if (v->domain->platform)
+		platform_set_cr8(v, (u8)value);
 	return ADVANCE;
 }
 
@@ -246,7 +273,7 @@ enum verdict interpret_cr_read(struct vcpu *v, struct vmexit *exit)
 		value = backend->read(v, VREG_CR4);
 		break;
 	case 8:
-		value = v->cr8;
+		value = v->domain->platform ? platform_cr8(v) : v->cr8;
 		break;
 	default:
 		vm_kill(v->domain, v, "MOV from CR%u exited, unasked for", exit->cr.cr);

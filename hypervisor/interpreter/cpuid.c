@@ -7,6 +7,7 @@
 #include "dispatcher/dispatcher.h"
 #include "hypercalls/hypercalls.h"
 #include "interpreter/interpreter.h"
+#include "interpreter/platform.h"
 #include "lib/lib.h"
 #include "machine/machine.h"
 #include "machine/x86.h"
@@ -29,12 +30,14 @@ static const struct cpuid_filter filters[] = {
 	{ 0x2, 0, 0, { 0, 0, 0, 0 },
 	  "no descriptors: C libraries ask leaf 4 again for each, at every program's start" },
 	{ 0x4, 4, 0, { 0x3fff, ALL, ALL, ALL }, "cache geometry, without sharing by cores" },
+	{ 0x6, 0, 0, { 0, 0, 0, 0 }, "no power management; an emulated APIC timer never stops" },
 	{ 0x7, 1, 0, { 0, 0x219c07a9, 0x00400004, 0 },
 	  "passes FSGSBASE BMI AVX2 SMEP ERMS INVPCID RDSEED ADX SMAP CLFLUSHOPT CLWB SHA UMIP "
 	  "RDPID; hidden: TSX, MPX, AVX-512, PKU, and all that needs an MSR we do not switch" },
 	{ 0xb, 2, CPUID_LEAF_B, { 0, 0, 0, 0 }, "topology: a flat line of single-thread cores" },
 	{ 0xd, 3, CPUID_LEAF_D, { ALL, ALL, ALL, 0 }, "x87, SSE, AVX state; no XSAVES" },
 	{ 0x15, 0, 0, { ALL, ALL, ALL, 0 }, "TSC and crystal clock" },
+	{ 0x16, 0, 0, { 0, 0, 0, 0 }, "frequencies: only the emulated PC tells them" },
 	{ 0x80000000, 0, 0, { ALL, ALL, ALL, ALL }, "the highest leaf is one of this table" },
 	{ 0x80000001, 0, 0, { ALL, 0, 0x00000161, 0x2c100800 | 0x0183a17f },
 	  "LAHF, LZCNT, SSE4A, 3DNow prefetch, SYSCALL, NX, 1 GiB pages, RDTSCP, long mode" },
@@ -117,6 +120,27 @@ static void filtered_add(struct cpuid_table *t, const struct cpuid_filter *f)
 		t->extended[f->leaf & 0x1f] = (u8)first;
 }
 
+/*
+ * The emulated PC's own: local APIC with x2APIC mode and TSC deadline, and the frequencies, so that
+ * no kernel has to measure them by polling a timer at an exit a look. Its crystal makes the APIC
+ * timer's clock; the ratio has three decimal places of it.
+ */
+static void platform_adjust(struct cpuid_table *t)
+{
+	struct cpuid_entry *one = &t->entries[t->basic[1]];
+	u32 *clock = t->entries[t->basic[0x15]].reg, *frequency = t->entries[t->basic[0x16]].reg;
+
+	t->entries[t->basic[0]].reg[0] = 0x16;
+	one->reg[2] |= BIT(21) | BIT(24);
+	one->reg[3] |= BIT(9);
+	t->entries[t->basic[6]].reg[0] |= BIT(2); /* the APIC timer never stops */
+	clock[0] = 1000;
+	clock[1] = (u32)(tsc_khz * 1000 / (PLATFORM_CRYSTAL_HZ / 1000));
+	clock[2] = PLATFORM_CRYSTAL_HZ;
+	frequency[0] = frequency[1] = (u32)(tsc_khz / 1000);
+	frequency[2] = 100;
+}
+
 static void adjust(struct cpuid_table *t, const struct domain *d)
 {
 	struct cpuid_entry *one = &t->entries[t->basic[1]], *b = &t->entries[t->basic[0xb]];
@@ -136,6 +160,8 @@ static void adjust(struct cpuid_table *t, const struct domain *d)
 	 */
 	if (d->mode == PV_MODE_PV_HAP)
 		one->reg[3] |= BIT(9);
+	else
+		platform_adjust(t);
 	/* Level 0: one thread a core; level 1: all vCPUs in a package. x2APIC ids are vCPU ids. */
 	b[0].reg[1] = 1;
 	b[0].reg[2] = 1 << 8;

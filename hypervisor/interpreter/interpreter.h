@@ -23,6 +23,11 @@ enum verdict interpret_hlt(struct vcpu *v, struct vmexit *exit);
 enum verdict interpret_xsetbv(struct vcpu *v, struct vmexit *exit);
 enum verdict interpret_rdtsc(struct vcpu *v, struct vmexit *exit);
 enum verdict interpret_privileged(struct vcpu *v, struct vmexit *exit);
+enum verdict interpret_apic(struct vcpu *v, struct vmexit *exit);
+enum verdict interpret_nested_fault(struct vcpu *v, struct vmexit *exit);
+
+/* The whole instruction, by the emulator; gpa is what it exited for, for messages. (mmio.c) */
+enum verdict interpret_instruction(struct vcpu *v, struct vmexit *exit, gpa_t gpa);
 
 /* Blocks v once its instruction is done: HLT and the BLOCK call. */
 void vcpu_block(struct vcpu *v, bool interrupts_wake);

@@ -20,7 +20,7 @@ static bool read_entry(void *context, gpa_t gpa, unsigned bytes, u64 *entry)
 	return guest_read(&v->domain->p2m, gpa, entry, bytes) == 0;
 }
 
-static struct walk_result walk(struct vcpu *v, gva_t gva, u32 access)
+struct walk_result linear_walk(struct vcpu *v, gva_t gva, u32 access)
 {
 	const struct walk_state state = {
 		.cr0 = backend->read(v, VREG_CR0),
@@ -42,7 +42,7 @@ int linear_read(struct vcpu *v, gva_t gva, void *to, size_t bytes, u32 access,
 	while (bytes) {
 		size_t part = min(bytes, (size_t)(PAGE_SIZE - (gva & (PAGE_SIZE - 1))));
 
-		*why = walk(v, gva, access);
+		*why = linear_walk(v, gva, access);
 		if (!why->ok || guest_read(&v->domain->p2m, why->gpa, to, part))
 			return -PV_EFAULT;
 		to = (char *)to + part;
@@ -52,8 +52,7 @@ int linear_read(struct vcpu *v, gva_t gva, void *to, size_t bytes, u32 access,
 	return 0;
 }
 
-/* EPT or NPT may deny what the guest's own tables allow: the start-info page, for one. */
-static bool is_writable(struct vcpu *v, gpa_t gpa)
+bool hap_is_writable(struct vcpu *v, gpa_t gpa)
 {
 	const struct hap *hap = &v->domain->hap;
 	u64 bytes;
@@ -66,8 +65,8 @@ int linear_write(struct vcpu *v, gva_t gva, const void *from, size_t bytes, stru
 	while (bytes) {
 		size_t part = min(bytes, (size_t)(PAGE_SIZE - (gva & (PAGE_SIZE - 1))));
 
-		*why = walk(v, gva, WALK_WRITE);
-		if (!why->ok || !is_writable(v, why->gpa) ||
+		*why = linear_walk(v, gva, WALK_WRITE);
+		if (!why->ok || !hap_is_writable(v, why->gpa) ||
 		    guest_write(&v->domain->p2m, why->gpa, from, part))
 			return -PV_EFAULT;
 		from = (const char *)from + part;

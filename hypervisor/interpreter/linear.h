@@ -19,6 +19,11 @@ int linear_read(struct vcpu *v, gva_t gva, void *to, size_t bytes, u32 access,
 int linear_write(struct vcpu *v, gva_t gva, const void *from, size_t bytes,
 		 struct walk_result *why);
 
+/* One address: where it leads, with the rights that access needs. */
+struct walk_result linear_walk(struct vcpu *v, gva_t gva, u32 access);
+/* EPT or NPT may deny what the guest's own tables allow: the start-info page, for one. */
+bool hap_is_writable(struct vcpu *v, gpa_t gpa);
+
 /*
  * The instruction at rip, decoded in the vCPU's mode; bytes has room for INSN_MAX. -PV_EFAULT where
  * it cannot be fetched, -PV_EINVAL where it is no instruction.

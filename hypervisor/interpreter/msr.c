@@ -7,13 +7,13 @@
 #include "dispatcher/dispatcher.h"
 #include "interpreter/control.h"
 #include "interpreter/interpreter.h"
+#include "interpreter/platform.h"
 #include "interpreter/policy.h"
 #include "machine/machine.h"
 #include "machine/x86.h"
 
 #define APIC_BASE_ENABLE BIT(11)
 #define APIC_BASE_BSP BIT(8)
-#define APIC_BASE_ADDRESS 0xfee00000ull
 
 static bool get_efer(struct vcpu *v, u32 msr, u64 *value)
 {
@@ -46,10 +46,22 @@ static bool set_pat(struct vcpu *v, u32 msr, u64 value)
 	return true;
 }
 
+/* Of the local APIC: the emulated PC's, where there is one. */
+static bool get_apic(struct vcpu *v, u32 msr, u64 *value)
+{
+	return v->domain->platform && platform_msr_read(v, msr, value);
+}
+
+static bool set_apic(struct vcpu *v, u32 msr, u64 value)
+{
+	return v->domain->platform && platform_msr_write(v, msr, value);
+}
+
 static bool get_apic_base(struct vcpu *v, u32 msr, u64 *value)
 {
-	(void)msr;
-	*value = APIC_BASE_ADDRESS | APIC_BASE_ENABLE | (v->id == 0 ? APIC_BASE_BSP : 0);
+	if (get_apic(v, msr, value))
+		return true;
+	*value = APIC_BASE_RESET | APIC_BASE_ENABLE | (v->id == 0 ? APIC_BASE_BSP : 0);
 	return true;
 }
 
@@ -78,8 +90,10 @@ const struct msr_rule msr_rules[] = {
 	  .why = "EFER: LME and LMA follow paging, SVME is never the guest's" },
 	{ ONE(0x277), .read = MSR_CALL, .write = MSR_CALL, .get = get_pat, .set = set_pat,
 	  .why = "PAT: guest memory is write-back whatever the guest says" },
-	{ ONE(0x1b), .read = MSR_CALL, .write = MSR_DENY, .get = get_apic_base,
-	  .why = "APIC_BASE: there is no local APIC to move or to switch off" },
+	{ ONE(0x1b), .read = MSR_CALL, .write = MSR_CALL, .get = get_apic_base, .set = set_apic,
+	  .why = "APIC_BASE: without an emulated PC no local APIC to move or to switch off" },
+	{ ONE(0x6e0), .read = MSR_CALL, .write = MSR_CALL, .get = get_apic, .set = set_apic,
+	  .why = "TSC_DEADLINE: the emulated local APIC's timer" },
 	{ ONE(0x8b), .read = MSR_VALUE, .write = MSR_IGNORE, .value = 0,
 	  .why = "microcode revision: none loaded; kernels write 0 before reading" },
 	{ ONE(0x79), DENY, .why = "microcode update trigger: never the guest's" },
@@ -95,7 +109,8 @@ const struct msr_rule msr_rules[] = {
 	{ ONE(0x1d9), DENY, .why = "DEBUGCTL: branch tracing would leak across domains" },
 	{ ONE(0x3a), DENY, .why = "FEATURE_CONTROL: CPUID offers neither VMX nor SMX" },
 	{ .first = 0x480, .last = 0x491, DENY, .why = "no nested virtualization" },
-	{ .first = 0x800, .last = 0x8ff, DENY, .why = "x2APIC: there is no local APIC" },
+	{ .first = 0x800, .last = 0x8ff, .read = MSR_CALL, .write = MSR_CALL, .get = get_apic,
+	  .set = set_apic, .why = "x2APIC: the emulated local APIC, never the machine's" },
 	{ ONE(0xc0010114), DENY, .why = "VM_CR: SVM belongs to the hypervisor" },
 	{ ONE(0xc0010117), DENY, .why = "VM_HSAVE_PA: SVM belongs to the hypervisor" },
 };

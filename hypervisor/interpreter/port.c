@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * IN and OUT: a table of ports. A port without a row reads all ones and swallows writes, as an
- * empty bus does; it is counted like any other. Strings go through port_string.c.
+ * IN and OUT: a table of ports that every domain has; the others are the emulated PC's, where there
+ * is one. A port that nobody has reads all ones and swallows writes, as an empty bus does; it is
+ * counted like any other. Strings go through port_string.c.
  */
 #include "dispatcher/dispatcher.h"
 #include "interpreter/interpreter.h"
+#include "interpreter/platform.h"
 #include "interpreter/policy.h"
 #include "trace/trace.h"
 
@@ -66,7 +68,13 @@ u32 port_read(struct vcpu *v, u16 port, unsigned bytes)
 {
 	const struct port_rule *rule = find(port);
 
-	return rule && rule->in ? rule->in(v, port, bytes) : 0xffffffffu;
+	u32 value = 0xffffffffu;
+
+	if (rule)
+		return rule->in ? rule->in(v, port, bytes) : value;
+	if (v->domain->platform)
+		platform_port_read(v, port, bytes, &value);
+	return value;
 }
 
 void port_write(struct vcpu *v, u16 port, unsigned bytes, u32 value)
@@ -75,6 +83,8 @@ void port_write(struct vcpu *v, u16 port, unsigned bytes, u32 value)
 
 	if (rule && rule->out)
 		rule->out(v, port, bytes, value);
+	else if (!rule && v->domain->platform)
+		platform_port_write(v, port, bytes, value);
 }
 
 enum verdict interpret_port_in(struct vcpu *v, struct vmexit *exit)

@@ -75,10 +75,9 @@ enum verdict interpret_port_string(struct vcpu *v, struct vmexit *exit)
 	unsigned most;
 	u64 count = 1, step;
 
-	if (backend->read(v, VREG_CODE_BYTES) != 8) {
-		vm_kill(v->domain, v, "string I/O outside 64-bit mode");
-		return KILL;
-	}
+	/* With segments it is the emulator's. */
+	if (backend->read(v, VREG_CODE_BYTES) != 8)
+		return interpret_instruction(v, exit, 0);
 	if (insn_fetch(v, exit->rip, bytes, &insn))
 		return RESUME; /* the code went away under it: let the guest take its own fault */
 	if (io->is_rep)

@@ -45,7 +45,8 @@ enum verdict interpret_privileged(struct vcpu *v, struct vmexit *exit)
 
 void vcpu_block(struct vcpu *v, bool interrupts_wake)
 {
-	v->wake_mask = ATTENTION_NMI | ATTENTION_EVENT | (interrupts_wake ? ATTENTION_IRQ : 0);
+	v->wake_mask = ATTENTION_NMI | ATTENTION_EVENT | ATTENTION_STOP |
+		       (interrupts_wake ? ATTENTION_IRQ : 0);
 	vcpu_attend(v, ATTENTION_BLOCK);
 }
 

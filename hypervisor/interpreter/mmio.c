@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Accesses to guest-physical addresses that are no memory: the instruction is fetched and carried
+ * out by emulate(), whose memory is the guest's own, page by page, and the devices of the emulated
+ * PC. What is neither reads as ones and swallows writes, as an empty bus does.
+ */
+#include "allocator/copy.h"
+#include "interpreter/emulate/emulate.h"
+#include "interpreter/interpreter.h"
+#include "interpreter/linear.h"
+#include "interpreter/platform.h"
+#include "lib/insn.h"
+#include "lib/lib.h"
+#include "machine/x86.h"
+
+/* ---- the emulator's memory and ports --------------------------------------------------------- */
+
+/* An access that stays within a page. */
+typedef int (*part_t)(struct vcpu *v, gpa_t gpa, void *bytes, unsigned count);
+
+static int read_part(struct vcpu *v, gpa_t gpa, void *to, unsigned count)
+{
+	u64 value = ~0ull;
+
+	if (!guest_read(&v->domain->p2m, gpa, to, count))
+		return 0;
+	platform_mmio_read(v, gpa, min(count, 8u), &value);
+	memcpy(to, &value, min(count, 8u));
+	return 0;
+}
+
+static int write_part(struct vcpu *v, gpa_t gpa, void *from, unsigned count)
+{
+	u64 value = 0;
+
+	if (p2m_lookup(&v->domain->p2m, ALIGN_DOWN(gpa, PAGE_SIZE)))
+		return hap_is_writable(v, gpa) ? guest_write(&v->domain->p2m, gpa, from, count) :
+						 -PV_EFAULT;
+	memcpy(&value, from, min(count, 8u));
+	platform_mmio_write(v, gpa, min(count, 8u), value);
+	return 0;
+}
+
+static void fault_of(struct emu_fault *fault, gva_t gva, const struct walk_result *why)
+{
+	*fault = (struct emu_fault){ .valid = true, .vector = VEC_GP, .has_error = true };
+	if (why->non_canonical)
+		return;
+	fault->vector = VEC_PF;
+	fault->error = why->error;
+	fault->address = gva;
+}
+
+static int access(struct vcpu *v, gva_t gva, void *bytes, unsigned count, u32 how, part_t part,
+		  struct emu_fault *fault)
+{
+	u8 *at = bytes;
+
+	while (count) {
+		unsigned now = min(count, (unsigned)(PAGE_SIZE - (gva & (PAGE_SIZE - 1))));
+		struct walk_result to = linear_walk(v, gva, how);
+
+		if (!to.ok) {
+			fault_of(fault, gva, &to);
+			return EMU_FAULT;
+		}
+		if (part && part(v, to.gpa, at, now)) {
+			vm_kill(v->domain, v, "write to guest-physical 0x%llx, which is protected",
+				(unsigned long long)to.gpa);
+			return EMU_RETRY;
+		}
+		at += part ? now : 0;
+		gva += now;
+		count -= now;
+	}
+	return 0;
+}
+
+static int bus_read(void *context, u64 gva, void *to, unsigned bytes, struct emu_fault *fault)
+{
+	return access(context, gva, to, bytes, 0, read_part, fault);
+}
+
+/* Only the walk, of each page. */
+static int bus_check_write(void *context, u64 gva, unsigned bytes, struct emu_fault *fault)
+{
+	return access(context, gva, NULL, bytes, WALK_WRITE, NULL, fault);
+}
+
+/* All pages are looked at before the first byte is written. */
+static int bus_write(void *context, u64 gva, const void *from, unsigned bytes,
+		     struct emu_fault *fault)
+{
+	if (PAGE_SIZE - (gva & (PAGE_SIZE - 1)) < bytes &&
+	    bus_check_write(context, gva, bytes, fault))
+		return EMU_FAULT;
+	return access(context, gva, (void *)from, bytes, WALK_WRITE, write_part, fault);
+}
+
+/*
+ * Limit: in guest memory this is a read and a write, not one step: only instructions that also
+ * touch a device come here.
+ */
+static int bus_cmpxchg(void *context, u64 gva, void *expected, const void *desired, unsigned bytes,
+		       struct emu_fault *fault)
+{
+	u8 found[16];
+	int error = access(context, gva, found, bytes, WALK_WRITE, read_part, fault);
+
+	if (error)
+		return error;
+	if (memcmp(found, expected, bytes)) {
+		memcpy(expected, found, bytes);
+		return 0;
+	}
+	return bus_write(context, gva, desired, bytes, fault);
+}
+
+static int bus_port_in(void *context, u16 port, unsigned bytes, u32 *value, struct emu_fault *fault)
+{
+	(void)fault;
+	*value = port_read(context, port, bytes);
+	return 0;
+}
+
+static int bus_port_out(void *context, u16 port, unsigned bytes, u32 value, struct emu_fault *fault)
+{
+	(void)fault;
+	port_write(context, port, bytes, value);
+	return 0;
+}
+
+static const struct emu_bus bus = {
+	.read = bus_read,
+	.write = bus_write,
+	.cmpxchg = bus_cmpxchg,
+	.check_write = bus_check_write,
+	.port_in = bus_port_in,
+	.port_out = bus_port_out,
+};
+
+/* ---- the vCPU's state, in and out ------------------------------------------------------------ */
+
+static void state_read(struct vcpu *v, const struct vmexit *exit, struct emu_state *s)
+{
+	memcpy(s->gpr, v->gpr, sizeof(s->gpr));
+	s->gpr[RSP] = backend->read(v, VREG_RSP);
+	s->rip = exit->rip;
+	s->rflags = backend->read(v, VREG_RFLAGS);
+	s->code_bytes = (u8)backend->read(v, VREG_CODE_BYTES);
+	s->cpl = (u8)backend->read(v, VREG_CPL);
+	s->is_protected = backend->read(v, VREG_CR0) & CR0_PE;
+	s->is_v86 = s->rflags & RFLAGS_VM;
+	for (unsigned i = 0; i < 6; i++) {
+		struct segment from;
+
+		backend->segment(v, (enum segment_name)i, &from);
+		s->segment[i] =
+			(struct emu_segment){ from.selector, from.base, from.limit, from.access };
+	}
+}
+
+static void state_write(struct vcpu *v, const struct emu_state *s)
+{
+	memcpy(v->gpr, s->gpr, sizeof(s->gpr));
+	backend->write(v, VREG_RSP, s->gpr[RSP]);
+	backend->write(v, VREG_RFLAGS, s->rflags);
+}
+
+/* The end of a guest that did what we cannot: its bytes, which pvn disassembles. */
+static enum verdict unhandled(struct vcpu *v, gpa_t gpa, const struct emu_state *s, const u8 *bytes,
+			      unsigned count)
+{
+	char text[INSN_MAX * 3 + 1];
+	size_t used = 0;
+
+	for (unsigned i = 0; i < count; i++)
+		used += (size_t)format_text(text + used, sizeof(text) - used, i ? " %02x" : "%02x",
+					    bytes[i]);
+	vm_kill(v->domain, v, "no emulation of the instruction {%u-bit: %s} for 0x%llx",
+		s->code_bytes * 8, text, (unsigned long long)gpa);
+	return KILL;
+}
+
+static enum verdict carry_out(struct vcpu *v, struct emu_state *s, const struct insn *insn,
+			      const u8 *bytes, gpa_t gpa)
+{
+	struct emu_fault fault = { 0 };
+
+	switch (emulate(s, insn, &bus, v, &fault)) {
+	case EMU_DONE:
+		state_write(v, s);
+		return advance_to(v, s->rip);
+	case EMU_AGAIN:
+		state_write(v, s);
+		return v->domain->ending ? KILL : RESUME;
+	case EMU_FAULTED:
+		state_write(v, s);
+		if (fault.vector == VEC_PF)
+			backend->write(v, VREG_CR2, fault.address);
+		event_raise(v, fault.vector, fault.has_error, fault.error);
+		return FAULT;
+	default:
+		return unhandled(v, gpa, s, bytes, insn->length);
+	}
+}
+
+enum verdict interpret_instruction(struct vcpu *v, struct vmexit *exit, gpa_t gpa)
+{
+	struct emu_state state;
+	struct insn insn;
+	u8 bytes[INSN_MAX];
+	u64 rip = exit->rip;
+
+	state_read(v, exit, &state);
+	if (state.code_bytes != 8)
+		rip = (u32)(state.segment[SEG_CS].base + rip);
+	/* The code went away under it, or is none any more: let the guest take its own fault. */
+	if (insn_fetch(v, rip, bytes, &insn))
+		return RESUME;
+	return carry_out(v, &state, &insn, bytes, gpa);
+}
+
+enum verdict interpret_nested_fault(struct vcpu *v, struct vmexit *exit)
+{
+	const struct exit_fault *f = &exit->fault;
+
+	if (v->domain->platform && !f->is_fetch && !f->in_walk &&
+	    !p2m_lookup(&v->domain->p2m, ALIGN_DOWN(f->gpa, PAGE_SIZE)))
+		return interpret_instruction(v, exit, f->gpa);
+	vm_kill(v->domain, v, "nested fault: %s of guest-physical 0x%llx, which is %s",
+		f->is_fetch ? "fetch" :
+		f->is_write ? "write" :
+			      "read",
+		(unsigned long long)f->gpa, f->was_mapped ? "protected" : "not memory");
+	return KILL;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Where the emulated PC of a fully virtualized domain meets our vCPUs: accesses go in, interrupts,
+ * INIT, start-up and the end come out. A domain without one has d->platform == NULL.
+ */
+#ifndef INTERPRETER_PLATFORM_H
+#define INTERPRETER_PLATFORM_H
+
+#include "dispatcher/dispatcher.h"
+
+/* Clock of the local APIC's timer, which CPUID leaf 15h calls the crystal. */
+#define PLATFORM_CRYSTAL_HZ 25000000u
+
+/* 0 or -PV_ENOMEM. Its vCPUs exist already. */
+int platform_create(struct domain *d);
+void platform_destroy(struct domain *d);
+
+/* False: no device answers. */
+bool platform_port_read(struct vcpu *v, u16 port, unsigned bytes, u32 *value);
+bool platform_port_write(struct vcpu *v, u16 port, unsigned bytes, u32 value);
+bool platform_mmio_read(struct vcpu *v, gpa_t gpa, unsigned bytes, u64 *value);
+bool platform_mmio_write(struct vcpu *v, gpa_t gpa, unsigned bytes, u64 value);
+/* Local APIC and its timer; false: #GP. */
+bool platform_msr_read(struct vcpu *v, u32 msr, u64 *value);
+bool platform_msr_write(struct vcpu *v, u32 msr, u64 value);
+/* CR8 is the upper half of the local APIC's task priority. */
+u8 platform_cr8(struct vcpu *v);
+void platform_set_cr8(struct vcpu *v, u8 value);
+
+/*
+ * The interrupt that the vCPU would get now: a vector, or PLATFORM_EXTINT where the 8259 shall say
+ * it; -1: none.
+ */
+#define PLATFORM_EXTINT 256
+int platform_irq(struct vcpu *v);
+/* It is being delivered. Returns the vector. */
+int platform_irq_take(struct vcpu *v, int vector);
+
+/*
+ * Fires what is due on the CPU that v lives on and returns when it wants to be called again (TSC).
+ * Under the scheduler's lock.
+ */
+u64 platform_tick(struct vcpu *v, u64 now);
+/* Somebody typed. Under the scheduler's lock. */
+void platform_input(struct domain *d, const char *text, size_t count);
+
+#endif
