@@ -87,7 +87,7 @@ bool irq_pending(struct vcpu *v)
 
 static bool is_raised(const struct vcpu *v, int vector)
 {
-	return vector < 256 && (v->irr[vector / 64] & BIT(vector % 64));
+	return vector >= 0 && vector < 256 && (v->irr[vector / 64] & BIT(vector % 64));
 }
 
 /*

@@ -227,7 +227,8 @@ enum verdict interpret_apic(struct vcpu *v, struct vmexit *exit)
 	struct pc *pc;
 
 	if (!v->domain->platform) {
-		vm_kill(v->domain, v, "exit 0x%x of a local APIC that there is not", exit->code.raw);
+		vm_kill(v->domain, v, "exit 0x%x of a local APIC that is not there",
+			exit->code.raw);
 		return KILL;
 	}
 	pc = v->domain->platform->pc;
@@ -317,8 +318,9 @@ int platform_create(struct domain *d)
 	}
 	if (backend->has_virtual_apic && (backend->hw_features & PV_HW_VIRTUAL_INTERRUPTS)) {
 		d->apic_access_page = frame_alloc();
-		if (!d->apic_access_page || hap_map(&d->hap, APIC_BASE_RESET,
-						    (hpa_t)d->apic_access_page, PAGE_SIZE, HAP_R | HAP_W))
+		if (!d->apic_access_page ||
+		    hap_map(&d->hap, APIC_BASE_RESET, (hpa_t)d->apic_access_page, PAGE_SIZE,
+			    HAP_R | HAP_W))
 			return -PV_ENOMEM;
 	}
 	pc_init(p->pc, &host, p, d->vcpu_count, pages, d->memory_bytes, wall_clock_ns(), rdtsc());

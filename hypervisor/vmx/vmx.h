@@ -51,7 +51,8 @@ int vmx_cpu_start(struct cpu *cpu, char *why, size_t bytes);
 void vmx_cpu_stop(struct cpu *cpu);
 
 /* What makes the CPU complete accesses to the local APIC's page. */
-#define SECONDARY_VIRTUAL_APIC ((u32)(SECONDARY_VIRTUALIZE_APIC_ACCESSES | SECONDARY_APIC_REGISTER_VIRT))
+#define SECONDARY_VIRTUAL_APIC \
+	((u32)(SECONDARY_VIRTUALIZE_APIC_ACCESSES | SECONDARY_APIC_REGISTER_VIRT))
 
 struct vmx_vcpu {
 	hpa_t vmcs;

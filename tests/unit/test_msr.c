@@ -91,14 +91,17 @@ static void test_actions(void)
 		const struct msr_rule *rule = &msr_rules[i];
 
 		for (u32 msr = rule->first; msr <= rule->last; msr++) {
-			bool reads = rule->read == MSR_VALUE || rule->read == MSR_CALL;
+			/* The local APIC's: this domain has none. */
+			bool is_apic = msr == 0x6e0 || (msr >= 0x800 && msr <= 0x8ff);
+			bool reads = !is_apic &&
+				     (rule->read == MSR_VALUE || rule->read == MSR_CALL);
 
 			EXPECT_MSG(read_msr(msr, &value) == reads, "RDMSR 0x%x", msr);
 			if (rule->read == MSR_VALUE)
 				EXPECT_EQ(value, rule->value);
 			if (rule->write == MSR_IGNORE)
 				EXPECT(write_msr(msr, rnd(&value)) && read_msr(msr, &value));
-			else if (rule->write != MSR_CALL)
+			else if (rule->write != MSR_CALL || is_apic)
 				EXPECT_MSG(!write_msr(msr, 0), "WRMSR 0x%x", msr);
 		}
 	}

@@ -122,7 +122,7 @@ static int virtual_irq(struct vcpu *v, int vector)
 {
 	struct recorder *r = recorder_of(v);
 
-	if (!recorder_has_virtual_irq)
+	if (!recorder_has_virtual_irq || vector >= VIRTUAL_IRQ_APIC)
 		return 0;
 	if (vector >= 0 && r->offered >= 0)
 		panic("the hardware holds vector %d and is given %d", r->offered, vector);
