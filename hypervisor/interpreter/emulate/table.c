@@ -13,8 +13,8 @@
 static const struct emu_row rows[] = {
 	/* map mask  opcode regs  flags                  handler */
 	{ M1, 0xfe, 0x38, ANY,  ROW_BYTE,              emu_cmp_rm_reg },
-	{ M1, 0xc6, 0x00, ANY,  ROW_BYTE | ROW_LOCK,   emu_alu_rm_reg }, /* ADD OR ADC SBB AND SUB XOR */
-	{ M1, 0xc6, 0x02, ANY,  ROW_BYTE,              emu_alu_reg_rm }, /* these and CMP */
+	{ M1, 0xc6, 0x00, ANY,  ROW_BYTE | ROW_LOCK,   emu_alu_rm_reg }, /* ADD to XOR */
+	{ M1, 0xc6, 0x02, ANY,  ROW_BYTE,              emu_alu_reg_rm }, /* and CMP */
 	{ M1, 0xc6, 0x04, ANY,  ROW_BYTE,              emu_alu_acc_imm },
 	{ M1, 0xe7, 0x06, ANY,  0,                     emu_push_seg }, /* ES CS SS DS */
 	{ M1, 0xf0, 0x40, ANY,  0,                     emu_inc_dec_reg },
