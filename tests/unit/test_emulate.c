@@ -566,9 +566,9 @@ static void test_accesses(void)
 		{ "87 03", 1, 0, 1 },
 		{ "f0 87 03", 1, 0, 1 },
 		{ "0f b1 0b", 1, 1, 0 },
-		{ "f0 0f b1 0b", 0, 0, 1 },
+		{ "f0 0f b1 0b", 1, 0, 1 },
 		{ "0f c7 0b", 1, 1, 0 },
-		{ "f0 48 0f c7 0b", 0, 0, 1 },
+		{ "f0 48 0f c7 0b", 1, 0, 1 },
 		{ "0f ab 03", 1, 1, 0 },
 		{ "0f a3 03", 1, 0, 0 },
 		{ "a5", 1, 1, 0 },
@@ -595,6 +595,10 @@ static void test_accesses(void)
 	EXPECT_EQ(world.exchanges, EMU_CMPXCHG_MAX);
 	EXPECT_EQ(state.rip, RIP);
 	EXPECT_EQ(state.rflags, 2);
+	state.gpr[RAX] = 0x1000; /* never found: written back is what is there */
+	EXPECT_EQ(execute(&state, "f0 0f b1 0b"), EMU_AGAIN);
+	EXPECT_EQ(world.exchanges, EMU_CMPXCHG_MAX);
+	EXPECT_EQ(state.gpr[RAX], 0x1000);
 	world.is_contended = false;
 	tap_case("a locked instruction under contention is tried a bounded number of times");
 }

@@ -58,9 +58,9 @@ enum { EMU_OK, EMU_FAULT /* *fault is filled */, EMU_RETRY /* nothing done; exec
  * 0. Paging and its privilege are the callback's, and so is the permission for a port (IOPL and the
  * TSS): both are asked before anything is changed.
  *
- * A plain read-modify-write is one read() and one write(), which is what a device must see; a
- * locked one (XCHG always is) is read() and then cmpxchg(), until that finds what was read. LOCK
- * CMPXCHG is cmpxchg() alone.
+ * A plain read-modify-write is one read() and one write(). A locked one (XCHG always is) is one
+ * read() and then cmpxchg(), until that finds what was read: so it never comes without a read() of
+ * the same bytes just before, and on a device it should simply write, for one read and one write.
  */
 struct emu_bus {
 	int (*read)(void *context, u64 linear, void *to, unsigned bytes, struct emu_fault *fault);

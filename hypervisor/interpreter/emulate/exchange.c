@@ -47,58 +47,66 @@ int emu_xadd(struct emu *e)
 
 /* ---- compare and exchange -------------------------------------------------------------------- */
 
-/* Memory is written in any case, with what it held if that is not what was expected. */
-static int cmpxchg_memory(struct emu *e, u64 linear, void *expected, const void *desired,
+static bool is_same(const u64 a[2], const u64 b[2])
+{
+	return a[0] == b[0] && a[1] == b[1];
+}
+
+/*
+ * Memory is written in any case, with what it held if that is not what was expected; that comes
+ * back in expected. Under LOCK again, if another CPU was there between the read and the write.
+ */
+static int cmpxchg_memory(struct emu *e, u64 linear, u64 expected[2], const u64 desired[2],
 			  unsigned bytes, bool *is_equal)
 {
 	u64 found[2] = { 0 };
-	unsigned words = bytes > 8 ? 2 : 1;
-	u64 *wanted = expected;
-	int status;
+	int status = e->bus->read(e->context, linear, found, bytes, e->fault);
 
-	if (e->insn->has_lock) {
-		found[0] = wanted[0];
-		found[1] = words > 1 ? wanted[1] : 0;
-		status = e->bus->cmpxchg(e->context, linear, found, desired, bytes, e->fault);
-	} else {
-		status = e->bus->read(e->context, linear, found, bytes, e->fault);
+	for (unsigned n = 0; !status && n < EMU_CMPXCHG_MAX; n++) {
+		u64 seen[2] = { found[0], found[1] };
+		const u64 *next;
+
+		*is_equal = is_same(found, expected);
+		next = *is_equal ? desired : found;
+		if (e->insn->has_lock)
+			status = e->bus->cmpxchg(e->context, linear, seen, next, bytes, e->fault);
+		else
+			status = e->bus->write(e->context, linear, next, bytes, e->fault);
+		if (!status && is_same(seen, found)) {
+			expected[0] = found[0];
+			expected[1] = found[1];
+			return EMU_OK;
+		}
+		found[0] = seen[0];
+		found[1] = seen[1];
 	}
-	if (status)
-		return status;
-	*is_equal = found[0] == wanted[0] && (words == 1 || found[1] == wanted[1]);
-	if (!e->insn->has_lock)
-		status = e->bus->write(e->context, linear, *is_equal ? desired : found, bytes,
-				       e->fault);
-	wanted[0] = found[0];
-	if (words > 1)
-		wanted[1] = found[1];
-	return status;
+	return status ? status : EMU_RETRY;
 }
 
 int emu_cmpxchg(struct emu *e)
 {
 	struct emu_operand reg = emu_register(e, e->insn->reg, e->bytes), rm;
-	u64 desired = emu_reg_read(e, &reg, e->bytes);
-	u64 expected = e->state->gpr[EMU_RAX] & emu_mask(e->bytes), found = expected;
+	u64 desired[2] = { emu_reg_read(e, &reg, e->bytes) };
+	u64 expected = e->state->gpr[EMU_RAX] & emu_mask(e->bytes), found[2] = { expected };
 	bool is_equal;
 	int status = emu_rm(e, e->bytes, true, 0, &rm);
 
 	if (status)
 		return status;
 	if (rm.is_memory) {
-		status = cmpxchg_memory(e, rm.linear, &found, &desired, e->bytes, &is_equal);
+		status = cmpxchg_memory(e, rm.linear, found, desired, e->bytes, &is_equal);
 		if (status)
 			return status;
 	} else {
-		found = emu_reg_read(e, &rm, e->bytes);
-		is_equal = found == expected;
+		found[0] = emu_reg_read(e, &rm, e->bytes);
+		is_equal = found[0] == expected;
 		if (is_equal)
-			emu_reg_write(e, &rm, e->bytes, desired);
+			emu_reg_write(e, &rm, e->bytes, desired[0]);
 	}
 	/* CPUs leave what is not changed wholly alone: a 32-bit form clears no upper half then. */
 	if (!is_equal)
-		emu_gpr_write(e, EMU_RAX, e->bytes, found);
-	emu_compute(OP_CMP, expected, found, e->bytes, &e->state->rflags);
+		emu_gpr_write(e, EMU_RAX, e->bytes, found[0]);
+	emu_compute(OP_CMP, expected, found[0], e->bytes, &e->state->rflags);
 	return EMU_OK;
 }
 
@@ -120,6 +128,7 @@ int emu_cmpxchg_double(struct emu *e)
 	if (half == 4) {
 		expected[0] = (u32)expected[0] | expected[1] << 32;
 		desired[0] = (u32)desired[0] | desired[1] << 32;
+		expected[1] = 0;
 	}
 	status = cmpxchg_memory(e, rm.linear, expected, desired, 2 * half, &is_equal);
 	if (status)
