@@ -27,6 +27,8 @@
 		   "exit $status"
 
 #define ASIDE_MAX (64u << 10)
+/* Of guest-patches/initramfs/init.c, on a machine that takes no status; then up to three digits. */
+#define INIT_STATUS "init: exit status "
 
 static bool is_linux(const struct domain *d)
 {
@@ -98,7 +100,7 @@ static void put(struct run_exec_text *text, struct run_output *out, const char *
 		return;
 	}
 	if (!text->aside)
-		text->aside = xmalloc(ASIDE_MAX);
+		text->aside = xmalloc(ASIDE_MAX + 1);
 	/* The beginning of a trouble tells more than its end. */
 	if (bytes > ASIDE_MAX - text->aside_bytes)
 		bytes = ASIDE_MAX - text->aside_bytes;
@@ -148,6 +150,24 @@ void run_exec_finish(struct run_exec_text *text, struct run_output *out)
 	text->has_return = false;
 }
 
+/*
+ * What the domain ended with: its status, or, where the guest could not tell the hypervisor (a
+ * fully virtualized one powers off as a PC does), what its init printed behind the output.
+ */
+static int status_of(const struct stats_domain *d, struct run_exec_text *text)
+{
+	const char *line = NULL;
+	unsigned int status;
+
+	if (d->mode == PV_MODE_FULL_HAP && text->state == RUN_EXEC_AFTER && text->aside) {
+		text->aside[text->aside_bytes] = '\0';
+		line = memmem(text->aside, text->aside_bytes, INIT_STATUS, strlen(INIT_STATUS));
+	}
+	if (line && sscanf(line + strlen(INIT_STATUS), "%3u", &status) == 1 && status <= 255)
+		return (int)status;
+	return (int)d->end.status;
+}
+
 static bool powered_off(const struct stats_domain *d)
 {
 	return d->has_ended && d->end.how == PV_END_SHUTDOWN &&
@@ -160,6 +180,7 @@ int run_exec_status(const struct run_result *result, unsigned int domain,
 	const struct stats_domain *d = &result->stats.domains[domain];
 	bool has_failed = result->exit != PVN_OK && result->exit != PVN_GUEST_FAILED;
 	char end[200];
+	int status;
 
 	if (!has_failed && powered_off(d)) {
 		/* Init may have had no shell to start. */
@@ -172,9 +193,8 @@ int run_exec_status(const struct run_result *result, unsigned int domain,
 	}
 	if (text->state == RUN_EXEC_BEFORE || !powered_off(d))
 		fwrite(text->aside, 1, text->aside_bytes, stderr);
+	status = powered_off(d) ? status_of(d, text) : PVN_GUEST_FAILED;
 	free(text->aside);
 	*text = (struct run_exec_text){ 0 };
-	if (has_failed)
-		return result->exit;
-	return powered_off(d) ? (int)d->end.status : PVN_GUEST_FAILED;
+	return has_failed ? (int)result->exit : status;
 }

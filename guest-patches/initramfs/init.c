@@ -134,6 +134,8 @@ static void power_off(unsigned status)
 	if (fd < 0 || call3(__NR_access, (long)"/sys/kernel/debug/paravane", 0, 0) < 0) {
 		say("init: exit status ");
 		say(number);
+		/* A serial port is slow: nothing may be left in its queue. */
+		call3(__NR_ioctl, 2, 0x5409 /* TCSBRK */, 1);
 	}
 	call5(__NR_reboot, LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2, LINUX_REBOOT_CMD_POWER_OFF, 0,
 	      0);
