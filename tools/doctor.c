@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * `pvn doctor`: what this machine offers, what is missing, and the command that installs it. Looks
- * things up, changes nothing.
+ * things up, builds and installs nothing.
  */
 #include <ctype.h>
 #include <lzma.h>
@@ -12,6 +12,7 @@
 #include <zlib.h>
 #include <zstd.h>
 
+#include "guest.h"
 #include "host.h"
 #include "process.h"
 #include "pvn.h"
@@ -90,6 +91,49 @@ static void print_libraries(void)
 		       libraries[i].purpose);
 }
 
+/* The packages that are missing, each once; the string is malloc'd. */
+static void add_missing(char **missing, const char *package)
+{
+	char *spaced = xasprintf("%s ", *missing), *word = xasprintf(" %s ", package);
+	bool is_known = strstr(spaced, word);
+
+	free(spaced);
+	free(word);
+	if (is_known)
+		return;
+	word = xasprintf("%s %s", *missing, package);
+	free(*missing);
+	*missing = word;
+}
+
+static void print_guest(char **missing)
+{
+	static const struct {
+		enum guest_file file;
+		const char *title;
+	} files[] = { { GUEST_LINUX, "kernel" }, { GUEST_INITRAMFS, "initramfs" } };
+
+	printf("\nThe Linux guest (guest:linux; pvn guest builds it)\n");
+	for (const struct guest_need *need = guest_needs; need->what; need++) {
+		bool is_met = guest_need_is_met(need);
+
+		printf("  %-20s %-10s %s\n", need->package, is_met ? "found" : "missing",
+		       need->purpose);
+		if (!is_met)
+			add_missing(missing, need->package);
+	}
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		char *path = guest_cached(files[i].file);
+
+		printf("  %-20s %-10s %s\n", files[i].title, path ? "built" : "not built",
+		       path ? path :
+		       files[i].file == GUEST_LINUX ?
+			      "the first use builds it, which takes minutes" :
+			      "the first use makes it, which takes seconds");
+		free(path);
+	}
+}
+
 static bool print_hosts(void)
 {
 	bool any = false;
@@ -108,26 +152,27 @@ static bool print_hosts(void)
 
 int cmd_doctor(int argc, char **argv)
 {
-	char missing[600] = "";
-	size_t used = 0;
+	char *missing = xstrdup("");
 	bool any;
 
 	if (argc > 1) {
+		free(missing);
 		pvn_error("doctor: found \"%s\", expected no argument", argv[1]);
 		return pvn_usage("doctor");
 	}
 	any = print_hosts();
 	printf("Programs and libraries\n");
 	for (size_t i = 0; i < sizeof(tools) / sizeof(tools[0]); i++)
-		if (!print_tool(&tools[i]) && used < sizeof(missing))
-			used += (size_t)snprintf(missing + used, sizeof(missing) - used, " %s",
-						 tools[i].package);
+		if (!print_tool(&tools[i]))
+			add_missing(&missing, tools[i].package);
 	print_libraries();
-	if (used)
+	print_guest(&missing);
+	if (*missing)
 		printf("\nMissing; this installs it:\n"
 		       "  %sapt-get install --no-install-recommends%s\n",
 		       geteuid() ? "sudo " : "", missing);
 	else
 		printf("\nNothing is missing.\n");
+	free(missing);
 	return any ? PVN_OK : PVN_GUEST_FAILED;
 }

@@ -95,6 +95,22 @@ char *guest_path(enum guest_file which, struct errors *e)
 	return path;
 }
 
+char *guest_cached(enum guest_file which)
+{
+	struct guest_inputs inputs;
+	struct errors e = { 0 };
+	char *path = NULL;
+
+	if (!guest_inputs_read(&inputs, &e))
+		path = entry_path(&rows[which], &inputs, rows[which].file);
+	guest_inputs_free(&inputs);
+	if (path && access(path, R_OK)) {
+		free(path);
+		path = NULL;
+	}
+	return path;
+}
+
 char *guest_resolve(const char *name, char *why, size_t why_size)
 {
 	struct errors e = { 0 };

@@ -31,6 +31,8 @@ enum guest_file {
 char *guest_path(enum guest_file which, struct errors *e);
 /* The same for what follows "guest:" in a description. NULL with one line in why. */
 char *guest_resolve(const char *name, char *why, size_t why_size);
+/* The file's path, malloc'd, if it is in the cache; NULL if it has to be built. Builds nothing. */
+char *guest_cached(enum guest_file which);
 
 /* ---- guest_hash.c: SHA-256 (FIPS 180-4) ------------------------------------------------------ */
 
@@ -65,6 +67,15 @@ struct guest_inputs {
 	char kernel_key[65], initramfs_key[65];
 };
 
+/*
+ * What building takes: a program on $PATH or a file, and the package that has it. Ends with NULL.
+ */
+struct guest_need {
+	const char *what, *package, *purpose;
+};
+
+extern const struct guest_need guest_needs[];
+bool guest_need_is_met(const struct guest_need *need);
 /* Is everything installed that building takes? 0, or -1 with an error that says how to get it. */
 int guest_inputs_check(struct errors *e);
 /* 0, or -1 with errors: something is not readable. Always free the result. */

@@ -18,43 +18,43 @@
 /* Of the way a guest is built; to be raised when that changes what comes out. */
 #define RECIPE "1"
 
-/* What building takes: programs on $PATH, and files. */
-static const char *const needs[] = {
-	GUEST_SOURCE,
-	"make",
-	"patch",
-	"bc",
-	"flex",
-	"bison",
-	"/usr/include/libelf.h",
-	"/usr/include/openssl/ssl.h",
-	"cpio",
-	"xz",
-	GUEST_BUSYBOX,
-	"tar",
-	"gcc",
+const struct guest_need guest_needs[] = {
+	{ GUEST_SOURCE, GUEST_SOURCE_PACKAGE, "the kernel's source" },
+	{ "make", "make", "builds the kernel" },
+	{ "patch", "patch", "applies the series" },
+	{ "bc", "bc", "for the kernel's build" },
+	{ "flex", "flex", "for the kernel's build" },
+	{ "bison", "bison", "for the kernel's build" },
+	{ "/usr/include/libelf.h", "libelf-dev", "for the kernel's build" },
+	{ "/usr/include/openssl/ssl.h", "libssl-dev", "for the kernel's build" },
+	{ "cpio", "cpio", "packs the initramfs" },
+	{ "xz", "xz-utils", "unpacks the source" },
+	{ GUEST_BUSYBOX, "busybox-static", "the guest's programs" },
+	{ "tar", "tar", "unpacks the source" },
+	{ "gcc", "gcc", "compiles" },
+	{ NULL, NULL, NULL },
 };
 
-static bool is_there(const char *what)
+bool guest_need_is_met(const struct guest_need *need)
 {
 	char *program;
 
-	if (*what == '/')
-		return !access(what, R_OK);
-	program = process_find(what);
+	if (*need->what == '/')
+		return !access(need->what, R_OK);
+	program = process_find(need->what);
 	free(program);
 	return program;
 }
 
 int guest_inputs_check(struct errors *e)
 {
-	for (size_t i = 0; i < sizeof(needs) / sizeof(needs[0]); i++)
-		if (!is_there(needs[i]))
+	for (const struct guest_need *need = guest_needs; need->what; need++)
+		if (!guest_need_is_met(need))
 			return errors_add(
 				e,
 				"the guest's kernel is built here, and %s is missing: "
 				"%sapt-get install --no-install-recommends " GUEST_PACKAGES,
-				needs[i], geteuid() ? "sudo " : "");
+				need->what, geteuid() ? "sudo " : "");
 	return 0;
 }
 

@@ -5,6 +5,7 @@ that boot it come after. Then: another copy of the project finds what was built,
 together with the command that installs it. TAP on standard output.
 """
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -75,6 +76,23 @@ def missing(b):
              (not out, out))
 
 
+def doctor(b, paths):
+    """pvn doctor knows all packages that the bootstrap installs for it, and whether it is built."""
+    with open(os.path.join(boot.ROOT, "pvn"), encoding="utf-8") as f:
+        packages = re.search(r"^guest_packages='([^']*)'", f.read(), re.M).group(1).split()
+    out = boot.finish([b.pvn, "doctor"], 60)[1]
+    status = dict(re.findall(r"^  ([\w.-]+) +(found|missing|built|not built) ", out.partition("The Linux guest")[2], re.M))
+    b.expect("pvn doctor lists what building takes and what is built",
+             (all(status.get(package) == "found" for package in packages), out),
+             (status.get("kernel") == "built" and status.get("initramfs") == "built", out), (paths[0] in out, out))
+    os.environ["XDG_CACHE_HOME"], before = b.path("none"), os.environ.get("XDG_CACHE_HOME")
+    out = boot.finish([b.pvn, "doctor"], 60)[1]
+    del os.environ["XDG_CACHE_HOME"]
+    if before:
+        os.environ["XDG_CACHE_HOME"] = before
+    b.expect("pvn doctor: with an empty cache nothing is built", (len(re.findall(r" not built ", out)) == 2, out))
+
+
 def aborted(b):
     """Ctrl-C while the source is unpacked or compiled: no process, no half-made entry, no folder."""
     cache = b.path("aborted")
@@ -98,6 +116,7 @@ def main():
     paths = builds(b)
     if len(paths) == 3:
         cached(b, paths)
+        doctor(b, paths)
     missing(b)
     aborted(b)
     b.done()
