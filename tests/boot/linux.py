@@ -119,20 +119,22 @@ def ask(session, command, wanted, seconds=30):
     return session.wait_for(wanted, seconds) and session.wait_for(boot.PROMPT, seconds)
 
 
+def begin(session, command):
+    """The same for a command that is to be typed to: until it runs, the keys would be the shell's."""
+    session.type(b"echo go; " + command + b"\r")
+    session.wait_for(rb"\ngo\r*\n", 60)
+
+
 def interactive(b):
     session = b.session(b.describe())
     hint = session.wait_for(rb"Ctrl-\] q")
     prompt = session.wait_for(boot.PROMPT)
     raw = session.is_raw()
     answer = ask(session, b"echo $((6 * 7)) | sed s/4/four/", rb"four2\r*\n")
-    session.type(b"sleep 100\r")
-    session.wait_for(rb"sleep 100\r*\n", 10)
-    time.sleep(1.5) # until it sleeps: before, the shell would have the key
+    begin(session, b"sleep 100")
     session.type(b"\x03") # the guest's Ctrl-C
     again = session.wait_for(boot.PROMPT, 20)
-    session.type(b"cat >/tmp/typed; wc -c </tmp/typed\r")
-    session.wait_for(rb"</tmp/typed\r*\n", 10)
-    time.sleep(1)
+    begin(session, b"cat >/tmp/typed; wc -c </tmp/typed")
     session.type(b"twelve bytes\r\x04") # Ctrl-D ends cat's input, not the shell
     ended = session.wait_for(rb"\n13\r*\n", 20) and session.wait_for(boot.PROMPT, 20)
     session.type(b"exit 5\r")
@@ -151,9 +153,7 @@ def much_input(b):
     answer = ask(session, b"n=" + digits + b"; echo $((${#n} + 1))", rb"\n291\r*\n")
     # As a here-document would take it: no editing, and no prompts in between.
     pasted = b"".join(b"line %02d of a paste of 2 KiB ....\n" % i for i in range(64))
-    session.type(b"cat >/tmp/pasted; md5sum /tmp/pasted\r")
-    session.wait_for(rb"/tmp/pasted\r*\n", 10)
-    time.sleep(1)
+    begin(session, b"cat >/tmp/pasted; md5sum /tmp/pasted")
     session.type(pasted.replace(b"\n", b"\r") + b"\x04")
     got = session.wait_for(rb"([0-9a-f]{32})  /tmp/pasted", 60)
     session.type(ESCAPE + b"q")
@@ -170,9 +170,7 @@ def escape(b):
     prompt = session.wait_for(boot.PROMPT)
     session.type(ESCAPE + b"?")
     explained = session.wait_for(rb"Ctrl-\] q ends", 10)
-    session.type(b"cat -v; echo left $?\r")
-    session.wait_for(rb"left \$\?\r*\n", 10)
-    time.sleep(1)
+    begin(session, b"cat -v; echo left $?")
     session.type(b"x" + ESCAPE + ESCAPE + b"y\r\x04")
     typed = session.wait_for(rb"\nx\^\]y\r*\n", 20)
     session.wait_for(rb"left 0", 20)
