@@ -100,7 +100,7 @@ bool lapic_msr_write(struct pc *pc, struct lapic *l, u32 msr, u64 value, u64 now
 bool lapic_base_write(struct pc *pc, struct lapic *l, u64 value);
 void lapic_error(struct pc *pc, struct lapic *l, u32 bit);
 void lapic_line0(struct pc *pc, struct lapic *l, bool level);
-bool lapic_takes_extint(const struct lapic *l); /* does the PIC's output reach the CPU through it? */
+bool lapic_takes_extint(const struct lapic *l); /* does the PIC reach the CPU through its LINT0? */
 
 /* ---- lapic_vectors.c */
 

@@ -260,7 +260,8 @@ bool uart_write(struct uart *u, u16 port, u8 value, u64 ns, u8 *sent)
 
 void uart_reset(struct uart *u)
 {
-	u->ier = u->fcr = u->lcr = u->mcr = u->scr = u->errors = 0;
+	u->ier = u->fcr = u->mcr = u->scr = u->errors = 0;
+	u->lcr = 0x03; /* as firmware leaves it: 8 bits, 115200 */
 	u->divisor = 1;
 	u->thre_waits = u->timed_out = false;
 	u->count = 0;
