@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * CRC-32 (IEEE 802.3, reflected), for the frames of the debug channel. It is taken inside emulators
- * too, so four bytes are taken a step ("slicing by four"): about four instructions a byte instead of
- * eight, for 4 KiB of tables.
+ * CRC-32 (IEEE 802.3, reflected), for the frames of the debug channel. Emulators are slow, so four
+ * bytes are taken a step ("slicing by four"): about four instructions a byte instead of eight, for
+ * 4 KiB of tables.
  *
  * The tables cost no start-up code. A CRC is linear, so an entry is the exclusive or of one
  * constant per bit of its index, and those 32 constants are one chain of shifts that the compiler
