@@ -52,6 +52,7 @@ static void write_domain(struct pv_bundle_domain *to, const struct domain *d,
 		.features_on = d->features_on,
 		.cpu_mask = d->cpu_mask,
 		.console_limit = d->console_limit,
+		.flags = d->ends_on_reboot ? 0 : PV_DOMAIN_RESTARTS,
 		.boot = p->boot,
 	};
 	memcpy(to->name, d->name, sizeof(to->name));

@@ -53,6 +53,7 @@ struct domain {
 	uint64_t call_mask[4]; /* bit per hypercall number */
 	uint64_t cpu_mask; /* 0 = all */
 	uint64_t console_limit; /* bytes, 0 = none */
+	bool ends_on_reboot; /* else it starts again */
 	uint64_t registers[BOOT_REGISTERS_MAX]; /* overrides, as in boot_registers[] */
 	uint32_t registers_set; /* bit per entry */
 	struct place at; /* of the domain */

@@ -230,6 +230,18 @@ static int read_console_limit(const struct yaml_reader *r, yaml_node_t *node, vo
 			      &reading->d->console_limit);
 }
 
+static int read_on_reboot(const struct yaml_reader *r, yaml_node_t *node, void *into)
+{
+	static const char *const choices[] = { "restart", "end" };
+	struct domain_reading *reading = into;
+	size_t choice;
+
+	if (yaml_read_name(r, node, "what a reboot does", choices, ARRAY_SIZE(choices), &choice))
+		return -1;
+	reading->d->ends_on_reboot = choice == 1;
+	return 0;
+}
+
 static const struct yaml_key limit_keys[] = {
 	{ "console", false, read_console_limit },
 	{ NULL, false, NULL },
@@ -312,6 +324,7 @@ static const struct yaml_key domain_keys[] = {
 	{ "mode", false, read_mode },	      { "cpus", false, read_cpus },
 	{ "features", false, read_features }, { "calls", false, read_calls },
 	{ "limits", false, read_limits },     { "registers", false, read_registers },
+	{ "on_reboot", false, read_on_reboot },
 	{ NULL, false, NULL },
 };
 

@@ -90,6 +90,7 @@ int run_exec_add(struct domain *d, const char *command, struct errors *e)
 	}
 	free(d->cmdline);
 	d->cmdline = line;
+	d->ends_on_reboot = true; /* its second life would run the command again */
 	return 0;
 }
 

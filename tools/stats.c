@@ -20,6 +20,7 @@ static const char *const event_names[PV_EVENT_COUNT] = {
 	[PV_EVENT_INJECTED] = "injected",	  [PV_EVENT_SCHED_IN] = "sched_in",
 	[PV_EVENT_MOVED] = "moved",		  [PV_EVENT_TLB_FLUSH] = "tlb_flush",
 	[PV_EVENT_CALL_UNKNOWN] = "call_unknown", [PV_EVENT_CALL_REFUSED] = "call_refused",
+	[PV_EVENT_RESTART] = "restart",
 };
 
 static const char *const space_names[] = {

@@ -17,15 +17,10 @@ static const char *name_of(const struct trace_names *names, uint64_t n, char buf
 	return buffer;
 }
 
-static const char *sched_name(uint16_t code, char buffer[24])
-{
-	static const char *const names[] = { "in", "out", "block", "wake" };
-
-	if (code < sizeof(names) / sizeof(names[0]))
-		return names[code];
-	snprintf(buffer, 24, "#%u", code);
-	return buffer;
-}
+static char *sched_list[] = { "in", "out", "block", "wake" };
+static const struct trace_names sched_words = { sched_list, 4 };
+static char *domain_list[] = { "start", "end", "restart" };
+static const struct trace_names domain_words = { domain_list, 3 };
 
 /* The code's meaning depends on the kind; of an unknown kind it stays a number. */
 static void format_code(const struct trace *trace, const struct pv_trace_record *r, char *out,
@@ -45,13 +40,13 @@ static void format_code(const struct trace *trace, const struct pv_trace_record 
 		snprintf(out, size, "vector %u", r->code);
 		break;
 	case PV_KIND_SCHED:
-		snprintf(out, size, "%s", sched_name(r->code, buffer));
+		snprintf(out, size, "%s", name_of(&sched_words, r->code, buffer));
 		break;
 	case PV_KIND_MARK:
 		snprintf(out, size, "mark");
 		break;
 	case PV_KIND_DOMAIN:
-		snprintf(out, size, "%s", r->code ? "end" : "start");
+		snprintf(out, size, "%s", name_of(&domain_words, r->code, buffer));
 		break;
 	default:
 		snprintf(out, size, "#%u", r->code);

@@ -64,12 +64,11 @@ void context_init(void)
 	host_xcr0 = has_xsave ? cpuid(0xd, 0).eax & CONTEXT_XCR0 : 0;
 }
 
-int context_create(struct vcpu *v)
+void context_reset(struct vcpu *v)
 {
-	struct context *c = frame_alloc();
+	struct context *c = v->context;
 
-	if (!c)
-		return -PV_ENOMEM;
+	memset(c, 0, sizeof(*c));
 	/* The state after FNINIT and LDMXCSR of the reset value (SDM vol. 1, "FXSAVE Area"). */
 	c->fpu[0] = 0x7f;
 	c->fpu[1] = 0x03;
@@ -79,8 +78,15 @@ int context_create(struct vcpu *v)
 	if (has_xsave)
 		c->fpu[512] = 3;
 	c->dr6 = 0xffff0ff0;
-	v->context = c;
 	v->xcr0 = 1;
+}
+
+int context_create(struct vcpu *v)
+{
+	v->context = frame_alloc();
+	if (!v->context)
+		return -PV_ENOMEM;
+	context_reset(v);
 	return 0;
 }
 

@@ -27,6 +27,8 @@ enum verdict hypercall_exit(struct vcpu *v, struct vmexit *exit);
 
 /* Everything that must be settled before an entry; false: v leaves the CPU. (prepare.c) */
 bool vcpu_prepare(struct cpu *cpu, struct vcpu *v);
+/* One step of a restart, for ATTENTION_REBUILD: at most a chunk of memory. (restart.c) */
+void domain_rebuild(struct vcpu *v);
 /* Sets ATTENTION_KICK if the scheduler is due. */
 void vcpu_poll(struct vcpu *v);
 /* Does what ATTENTION_FLUSH and ATTENTION_FLUSH_ALL ask for. */
@@ -70,6 +72,7 @@ bool sched_should_leave(struct cpu *cpu, struct vcpu *v);
 /* context.c: what a vCPU carries beyond the hardware's structure */
 int context_create(struct vcpu *v);
 void context_destroy(struct vcpu *v);
+void context_reset(struct vcpu *v); /* as created; v is not loaded anywhere */
 void context_init(void); /* once, after the backend is chosen */
 void context_load(struct vcpu *v);
 void context_save(struct vcpu *v);

@@ -138,6 +138,8 @@ void vm_kill(struct domain *d, struct vcpu *v, const char *format, ...)
 
 void domain_ended(struct domain *d)
 {
+	if (domain_restart(d))
+		return;
 	console_flush(&d->console);
 	events_close_all(d);
 	for (u32 i = 0; i < d->vcpu_count; i++)

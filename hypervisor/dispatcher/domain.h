@@ -41,6 +41,10 @@ struct domain {
 	u32 vcpus_stopping; /* of them: in VCPU_STOP */
 	u32 vcpus_live; /* started and not yet gone; under sched_lock */
 
+	u32 restarts; /* so often has it rebooted */
+	u64 restart_tsc; /* its latest life begins then, not before */
+	u64 rebuilt; /* bytes of its memory that are as at the start again */
+
 	spinlock_t end_lock;
 	bool ending; /* no vCPU of it is entered again */
 	bool ended; /* and none runs: its counters are final */
@@ -68,6 +72,10 @@ void vm_kill(struct domain *d, struct vcpu *v, const char *format, ...) PRINTF(3
 
 /* Its last vCPU has left: final counters and the end go to the channel, the memory back. */
 void domain_ended(struct domain *d);
+/* From one start to the next at the least: a storm of reboots must not become one of messages. */
+#define RESTART_PERIOD_NS 100000000u
+/* restart.c: false if it has not rebooted, or shall not start again. */
+bool domain_restart(struct domain *d);
 
 static inline bool domain_has(const struct domain *d, u64 feature)
 {

@@ -36,7 +36,8 @@ void vcpu_flush_pending(struct vcpu *v)
 	vcpu_attended(v, why & (ATTENTION_FLUSH | ATTENTION_FLUSH_ALL));
 }
 
-bool vcpu_prepare(struct cpu *cpu, struct vcpu *v)
+/* May v stay? */
+static bool ask_scheduler(struct cpu *cpu, struct vcpu *v)
 {
 	/* A loop of event deliveries comes by here each time and lets no timer through. */
 	vcpu_poll(v);
@@ -49,8 +50,19 @@ bool vcpu_prepare(struct cpu *cpu, struct vcpu *v)
 		if (sched_should_leave(cpu, v))
 			return false;
 	}
-	if (v->attention & (ATTENTION_DYING | ATTENTION_BLOCK | ATTENTION_YIELD | ATTENTION_STOP))
+	return !(v->attention &
+		 (ATTENTION_DYING | ATTENTION_BLOCK | ATTENTION_YIELD | ATTENTION_STOP));
+}
+
+bool vcpu_prepare(struct cpu *cpu, struct vcpu *v)
+{
+	if (!ask_scheduler(cpu, v))
 		return false;
+	while (unlikely(v->attention & ATTENTION_REBUILD)) {
+		domain_rebuild(v);
+		if (!ask_scheduler(cpu, v))
+			return false;
+	}
 	vcpu_flush_pending(v);
 	if (v->attention)
 		events_prepare(v);

@@ -96,7 +96,8 @@ u64 timers_fire(const struct cpu *cpu, u64 now, struct domain **barking)
 
 void timers_bark(struct domain *d)
 {
-	if (!d)
+	/* It may have ended and restarted since timers_fire() looked. */
+	if (!d || d->watchdog > rdtsc())
 		return;
 	d->watchdog = NEVER;
 	vm_kill(d, NULL, "its watchdog ran out");

@@ -25,6 +25,7 @@ enum vcpu_state { VCPU_STOPPED, VCPU_STARTING, VCPU_RUNNABLE, VCPU_RUNNING, VCPU
 #define ATTENTION_FLUSH BIT(7) /* forget cached translations first */
 #define ATTENTION_FLUSH_ALL BIT(9) /* and those of guest-physical addresses */
 #define ATTENTION_STOP BIT(8) /* VCPU_STOP */
+#define ATTENTION_REBUILD BIT(10) /* its domain restarts: memory first */
 
 #define VIRQS 3u /* PV_VIRQ_* */
 

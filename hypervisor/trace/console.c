@@ -55,6 +55,16 @@ void console_flush(struct console *c)
 	spin_unlock(&c->lock);
 }
 
+void console_restart(struct console *c)
+{
+	console_flush(c);
+	spin_lock(&c->lock);
+	c->written = 0;
+	c->silenced = false;
+	c->input_taken = c->input_put;
+	spin_unlock(&c->lock);
+}
+
 void console_type(struct console *c, const char *text, size_t bytes)
 {
 	spin_lock(&c->lock);

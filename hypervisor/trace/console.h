@@ -24,6 +24,8 @@ struct console {
 void console_init(struct console *c, u32 domain, const char *name, u64 limit);
 void console_write(struct console *c, const char *text, size_t bytes);
 void console_flush(struct console *c);
+/* The domain restarts: what was left unfinished is sent, its limit counts from zero again. */
+void console_restart(struct console *c);
 /* Input: what does not fit is lost; taking returns how many bytes. */
 void console_type(struct console *c, const char *text, size_t bytes);
 size_t console_take(struct console *c, char *text, size_t max);

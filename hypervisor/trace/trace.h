@@ -59,8 +59,8 @@ void trace_exit(const struct vcpu *v, const struct vmexit *exit);
 void trace_call(const struct vcpu *v, const struct vmexit *exit);
 void trace_inject(struct trace_ring *ring, const struct vcpu *v, unsigned vector, u32 error);
 void trace_sched(struct trace_ring *ring, const struct vcpu *v, unsigned what);
-/* A domain starts or ends; v: its first vCPU. */
-enum { TRACE_DOMAIN_START, TRACE_DOMAIN_END };
+/* A domain starts, ends, or starts again; v: its first vCPU. */
+enum { TRACE_DOMAIN_START, TRACE_DOMAIN_END, TRACE_DOMAIN_RESTART };
 void trace_domain(struct trace_ring *ring, const struct vcpu *v, unsigned what);
 void trace_mark(struct trace_ring *ring, const struct vcpu *v, u64 id);
 

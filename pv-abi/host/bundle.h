@@ -92,6 +92,8 @@ static inline struct pv_bundle_sum pv_bundle_sum(const void *data, uint64_t byte
 	return sum;
 }
 
+#define PV_DOMAIN_RESTARTS (1ull << 0) /* when it reboots; without, a reboot is its end */
+
 struct pv_bundle_domain {
 	char name[32]; /* NUL-terminated */
 	uint32_t mode; /* PV_MODE_* */
@@ -104,7 +106,8 @@ struct pv_bundle_domain {
 	uint64_t call_mask[4]; /* bit per hypercall number: 1 = allowed */
 	uint64_t cpu_mask; /* CPUs it may run on; 0 = all */
 	uint64_t console_limit; /* bytes; 0 = none */
-	uint64_t reserved[6];
+	uint64_t flags; /* PV_DOMAIN_* */
+	uint64_t reserved[5];
 	struct pv_vcpu_context boot; /* of vCPU 0 */
 };
 _Static_assert(sizeof(struct pv_bundle_domain) == 360, "bundle domain");

@@ -72,7 +72,8 @@ enum pv_stats_event {
 	PV_EVENT_TLB_FLUSH = 3, /* VPID/ASID renewed */
 	PV_EVENT_CALL_UNKNOWN = 4, /* hypercalls with a number that is in no table */
 	PV_EVENT_CALL_REFUSED = 5, /* hypercalls that returned an errno */
-	PV_EVENT_COUNT = 6,
+	PV_EVENT_RESTART = 6, /* of vCPU 0: times the domain has rebooted */
+	PV_EVENT_COUNT = 7,
 };
 
 struct pv_stats_row {

@@ -342,10 +342,14 @@ static void meanwhile_random(void)
 	if (!d->ended && fake_this_cpu != cpu) {
 		struct vcpu *v = any_vcpu(d);
 
-		if (v->state != VCPU_STOPPED && v->state != VCPU_STARTING)
+		if (v->state != VCPU_STOPPED && v->state != VCPU_STARTING &&
+		    !(v->attention & ATTENTION_REBUILD))
 			raise(v);
-		if (!roll(2000))
+		/* Its first reboot is at once, a later one has to wait. */
+		if (!roll(2000)) {
+			d->restart_tsc -= d->restarts || d->restart_tsc ? 0 : RESTART_PERIOD_NS;
 			vm_shutdown(d, PV_SHUTDOWN_REBOOT, 0);
+		}
 	}
 	fake_this_cpu = cpu;
 	inside = false;
@@ -440,7 +444,7 @@ static void act_random(struct vcpu *v)
 /* Each round is a machine of its own, and a seed of its own. */
 static void test_random(unsigned rounds)
 {
-	unsigned long steps = 0, moved = 0, ended_early = 0;
+	unsigned long steps = 0, moved = 0, ended_early = 0, restarted = 0;
 
 	for (unsigned round = 0; round < rounds && !tap.failures; round++) {
 		struct world_domain list[4] = { { 0 } };
@@ -454,6 +458,7 @@ static void test_random(unsigned rounds)
 		for (u32 i = 0; i < count; i++) {
 			list[i].vcpus = 1 + (u32)roll(4);
 			list[i].cpu_mask = roll(2) ? 0 : roll(BIT(wanted));
+			list[i].restarts = roll(2);
 			total += list[i].vcpus;
 		}
 		sim_begin(list, count, wanted);
@@ -467,6 +472,7 @@ static void test_random(unsigned rounds)
 		}
 		for (u32 d = 0; d < count; d++) {
 			ended_early += domains[d]->ended;
+			restarted += domains[d]->restarts;
 			for (u32 i = 0; i < domains[d]->vcpu_count; i++)
 				moved += domains[d]->vcpus[i]->events[PV_EVENT_MOVED];
 		}
@@ -476,8 +482,10 @@ static void test_random(unsigned rounds)
 			printf("# round %u: %u CPUs, %u domains\n", round, wanted, count);
 		sim_finish();
 	}
-	EXPECT_MSG(steps > 7000ul * rounds && moved > 10ul * rounds && ended_early > rounds / 20,
-		   "%lu steps, %lu moves, %lu ends", steps, moved, ended_early);
+	EXPECT_MSG(steps > 7000ul * rounds && moved > 10ul * rounds && ended_early > rounds / 20 &&
+			   restarted > rounds / 20,
+		   "%lu steps, %lu moves, %lu ends, %lu restarts", steps, moved, ended_early,
+		   restarted);
 	tap_case("random machines: no wake-up lost, no CPU idle for nothing, all ends reached");
 }
 

@@ -142,6 +142,8 @@ static const struct {
 	  "m.yaml:5:16: unknown key \"leafs\" in features of a domain, did you mean \"leaves\"?" },
 	{ "hypercall", DOMAIN "    calls: [NULL, CONSOL]\n",
 	  "m.yaml:5:19: found \"CONSOL\", expected a hypercall such as NULL or CONSOLE (docs/" },
+	{ "on_reboot", DOMAIN "    on_reboot: again\n",
+	  "m.yaml:5:16: found \"again\", expected what a reboot does: restart, end" },
 	{ "limits", DOMAIN "    limits: {console: 0}\n",
 	  "m.yaml:5:23: found \"0\", expected a limit" },
 	{ "command line is a list", DOMAIN "    cmdline: [a]\n",
@@ -232,6 +234,7 @@ static void test_good(void)
 		EXPECT_EQ(m->domains[0].kernel_at.line, 3);
 		EXPECT_EQ(m->domains[0].kernel_at.column, 13);
 		EXPECT(!strcmp(m->domains[0].cmdline, "") && !m->domains[0].initrd);
+		EXPECT(!m->domains[0].ends_on_reboot);
 	}
 	machine_free(m);
 	tap_case("defaults");
@@ -241,7 +244,7 @@ static void test_good(void)
 		  "  trace: {kinds: [exit, mark], records: 100}\n" DOMAIN
 		  "    cmdline: \"x=1 y\"\n    vcpus: 3\n    mode: full/hap\n    cpus: [1, 3]\n"
 		  "    features: {leaves: off, rdtsc_exit: on}\n    calls: [\"NULL\", console]\n"
-		  "    limits: {console: 64K}\n",
+		  "    limits: {console: 64K}\n    on_reboot: end\n",
 		  &e);
 	EXPECT_MSG(m && !e.count, "%s", e.text[0]);
 	if (m) {
@@ -258,6 +261,7 @@ static void test_good(void)
 		EXPECT_EQ(m->domains[0].call_mask[0], 1u << PV_CALL_NULL | 1u << PV_CALL_CONSOLE);
 		EXPECT_EQ(m->domains[0].call_mask[1], 0);
 		EXPECT_EQ(m->domains[0].console_limit, 65536);
+		EXPECT(m->domains[0].ends_on_reboot);
 		EXPECT(!machine_set_mode(m, "pv/hap", &e));
 		EXPECT_EQ(m->domains[0].mode, PV_MODE_PV_HAP);
 		EXPECT(machine_set_mode(m, "pv", &e) && e.count == 1);

@@ -125,6 +125,12 @@ void chunk_free(hpa_t chunk)
 	fake_chunks_left++;
 }
 
+struct frames_stats frames_stats(void)
+{
+	return (struct frames_stats){ .chunks_free = fake_chunks_left,
+				      .pool_frames_free = ALLOCATIONS_MAX - used };
+}
+
 void paging_map(hpa_t start, u64 bytes, u32 flags)
 {
 	(void)start;

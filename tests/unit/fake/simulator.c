@@ -205,9 +205,11 @@ void sim_check_waits(u64 bound)
 {
 	for (u32 d = 0; d < domain_count; d++) {
 		for (u32 i = 0; i < domains[d]->vcpu_count; i++) {
-			const struct sim_vcpu *t = &sim_vcpus[d][i];
+			struct sim_vcpu *t = &sim_vcpus[d][i];
 
 			/* What a stopped one had pending is gone when it starts again. */
+			if (domains[d]->vcpus[i]->attention & ATTENTION_REBUILD)
+				t->raised_at = NEVER_RAISED;
 			if (domains[d]->ending || domains[d]->vcpus[i]->state == VCPU_STOPPED)
 				continue;
 			EXPECT_MSG(t->runnable_since == NEVER_RAISED ||

@@ -65,6 +65,7 @@ static void domain_pack(struct pv_bundle_domain *to, const struct world_domain *
 	to->call_mask[0] &= ~from->calls_off;
 	to->cpu_mask = from->cpu_mask;
 	to->console_limit = from->console_limit;
+	to->flags = from->restarts ? PV_DOMAIN_RESTARTS : 0;
 	to->boot = world_context(0x200000);
 }
 

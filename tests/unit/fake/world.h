@@ -18,6 +18,7 @@ struct world_domain {
 	u64 calls_off; /* numbers 0..63 that it may not call */
 	u64 cpu_mask;
 	u64 console_limit;
+	bool restarts; /* when it reboots */
 };
 
 /* A bundle of these domains in allocated memory; each has a read-only page at 0x8000. */
