@@ -6,7 +6,7 @@
  *
  * Nothing runs: a counter is the clock at which it was loaded and its count, and all else follows
  * from the time. So a period keeps its phase however late anybody looks, and edges that were missed
- * become one. Limit: edges of counter 0 are reported at least 20 us apart.
+ * become one. Limit: periodic edges of counter 0 are reported at least 20 us apart.
  */
 #include "interpreter/devices/i8254.h"
 #include "lib/lib.h"

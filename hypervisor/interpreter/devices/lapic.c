@@ -19,45 +19,45 @@
 enum access { ABSENT, READ = 1, WRITE = 2, BOTH = 3 };
 
 /* One row a register: access as MMIO and as MSR, and the bits that a write may set. */
-static const struct {
-	u16 first, last;
-	u8 mmio, msr;
+#define REG(reg) [(reg) >> 4]
+#define REGS(first) [(first) >> 4 ... ((first) >> 4) + 7]
+static const struct row {
+	u8 mmio, msr; /* enum access */
 	u32 bits;
-} rows[] = {
-	{ LAPIC_ID, LAPIC_ID, READ, READ, 0 },
-	{ LAPIC_VERSION, LAPIC_VERSION, READ, READ, 0 },
-	{ LAPIC_TPR, LAPIC_TPR, BOTH, BOTH, 0xff },
-	{ LAPIC_APR, LAPIC_APR, READ, ABSENT, 0 },
-	{ LAPIC_PPR, LAPIC_PPR, READ, READ, 0 },
-	{ LAPIC_EOI, LAPIC_EOI, WRITE, WRITE, 0 },
-	{ LAPIC_RRD, LAPIC_RRD, READ, ABSENT, 0 },
-	{ LAPIC_LDR, LAPIC_LDR, BOTH, READ, 0xff000000 },
-	{ LAPIC_DFR, LAPIC_DFR, BOTH, ABSENT, 0xf0000000 },
-	{ LAPIC_SVR, LAPIC_SVR, BOTH, BOTH, 0x3ff },
-	{ LAPIC_ISR, LAPIC_ISR + 0x70, READ, READ, 0 },
-	{ LAPIC_TMR, LAPIC_TMR + 0x70, READ, READ, 0 },
-	{ LAPIC_IRR, LAPIC_IRR + 0x70, READ, READ, 0 },
-	{ LAPIC_ESR, LAPIC_ESR, BOTH, BOTH, 0 },
-	{ LAPIC_ICR, LAPIC_ICR, BOTH, BOTH, 0x000ccfff },
-	{ LAPIC_ICR_HIGH, LAPIC_ICR_HIGH, BOTH, ABSENT, 0xff000000 },
-	{ LAPIC_LVT_TIMER, LAPIC_LVT_TIMER, BOTH, BOTH, 0x000700ff },
-	{ LAPIC_LVT_THERMAL, LAPIC_LVT_PERF, BOTH, BOTH, 0x000107ff },
-	{ LAPIC_LVT_LINT0, LAPIC_LVT_LINT1, BOTH, BOTH, 0x0001a7ff },
-	{ LAPIC_LVT_ERROR, LAPIC_LVT_ERROR, BOTH, BOTH, 0x000100ff },
-	{ LAPIC_TIMER_INITIAL, LAPIC_TIMER_INITIAL, BOTH, BOTH, 0xffffffff },
-	{ LAPIC_TIMER_CURRENT, LAPIC_TIMER_CURRENT, READ, READ, 0 },
-	{ LAPIC_TIMER_DIVIDE, LAPIC_TIMER_DIVIDE, BOTH, BOTH, 0xb },
-	{ LAPIC_SELF_IPI, LAPIC_SELF_IPI, ABSENT, WRITE, 0xff },
+} rows[0x40] = {
+	REG(LAPIC_ID) = { READ, READ, 0 },
+	REG(LAPIC_VERSION) = { READ, READ, 0 },
+	REG(LAPIC_TPR) = { BOTH, BOTH, 0xff },
+	REG(LAPIC_APR) = { READ, ABSENT, 0 },
+	REG(LAPIC_PPR) = { READ, READ, 0 },
+	REG(LAPIC_EOI) = { WRITE, WRITE, 0 },
+	REG(LAPIC_RRD) = { READ, ABSENT, 0 },
+	REG(LAPIC_LDR) = { BOTH, READ, 0xff000000 },
+	REG(LAPIC_DFR) = { BOTH, ABSENT, 0xf0000000 },
+	REG(LAPIC_SVR) = { BOTH, BOTH, 0x3ff },
+	REGS(LAPIC_ISR) = { READ, READ, 0 },
+	REGS(LAPIC_TMR) = { READ, READ, 0 },
+	REGS(LAPIC_IRR) = { READ, READ, 0 },
+	REG(LAPIC_ESR) = { BOTH, BOTH, 0 },
+	REG(LAPIC_ICR) = { BOTH, BOTH, 0x000ccfff },
+	REG(LAPIC_ICR_HIGH) = { BOTH, ABSENT, 0xff000000 },
+	REG(LAPIC_LVT_TIMER) = { BOTH, BOTH, 0x000700ff },
+	REG(LAPIC_LVT_THERMAL) = { BOTH, BOTH, 0x000107ff },
+	REG(LAPIC_LVT_PERF) = { BOTH, BOTH, 0x000107ff },
+	REG(LAPIC_LVT_LINT0) = { BOTH, BOTH, 0x0001a7ff },
+	REG(LAPIC_LVT_LINT1) = { BOTH, BOTH, 0x0001a7ff },
+	REG(LAPIC_LVT_ERROR) = { BOTH, BOTH, 0x000100ff },
+	REG(LAPIC_TIMER_INITIAL) = { BOTH, BOTH, 0xffffffff },
+	REG(LAPIC_TIMER_CURRENT) = { READ, READ, 0 },
+	REG(LAPIC_TIMER_DIVIDE) = { BOTH, BOTH, 0xb },
+	REG(LAPIC_SELF_IPI) = { ABSENT, WRITE, 0xff },
 };
 
-/* The row of a register, or one that allows nothing. */
-static unsigned row_of(u32 reg)
+static const struct row *row_of(u32 reg)
 {
-	unsigned i = 0;
+	static const struct row absent;
 
-	while (i < ARRAY_SIZE(rows) && (reg < rows[i].first || reg > rows[i].last))
-		i++;
-	return i;
+	return reg >> 4 < ARRAY_SIZE(rows) ? &rows[reg >> 4] : &absent;
 }
 
 /* "Error Handling". An error of the error interrupt itself is only noted. */
@@ -193,14 +193,14 @@ static void write(struct pc *pc, struct lapic *l, u32 reg, u32 value, u64 now)
 u64 lapic_mmio_read(struct pc *pc, struct lapic *l, u32 offset, u64 now)
 {
 	u32 reg = offset & 0xff0, within = offset & 15;
-	unsigned row = row_of(reg);
+	const struct row *row = row_of(reg);
 
-	if (row == ARRAY_SIZE(rows) || rows[row].mmio == ABSENT) {
+	if (row->mmio == ABSENT) {
 		lapic_error(pc, l, LAPIC_ERROR_REGISTER);
 		return 0;
 	}
 	/* Undefined by the manual: parts of a register read as such, what lies between as 0. */
-	if (within >= 4 || !(rows[row].mmio & READ))
+	if (within >= 4 || !(row->mmio & READ))
 		return 0;
 	return read(pc, l, reg, now) >> within * 8;
 }
@@ -208,12 +208,12 @@ u64 lapic_mmio_read(struct pc *pc, struct lapic *l, u32 offset, u64 now)
 void lapic_mmio_write(struct pc *pc, struct lapic *l, u32 offset, unsigned bytes, u64 value,
 		      u64 now)
 {
-	unsigned row = row_of(offset & 0xff0);
+	const struct row *row = row_of(offset & 0xff0);
 
-	if (row == ARRAY_SIZE(rows) || rows[row].mmio == ABSENT)
+	if (row->mmio == ABSENT)
 		lapic_error(pc, l, LAPIC_ERROR_REGISTER);
-	else if ((rows[row].mmio & WRITE) && bytes == 4 && !(offset & 15))
-		write(pc, l, offset, (u32)value & rows[row].bits, now);
+	else if ((row->mmio & WRITE) && bytes == 4 && !(offset & 15))
+		write(pc, l, offset, (u32)value & row->bits, now);
 }
 
 /* ---- x2APIC ---------------------------------------------------------------------------------- */
@@ -221,9 +221,9 @@ void lapic_mmio_write(struct pc *pc, struct lapic *l, u32 offset, unsigned bytes
 bool lapic_msr_read(struct pc *pc, struct lapic *l, u32 msr, u64 *value, u64 now)
 {
 	u32 reg = (msr & 0xff) << 4;
-	unsigned row = row_of(reg);
+	const struct row *row = row_of(reg);
 
-	if (!lapic_is_x2(l) || row == ARRAY_SIZE(rows) || !(rows[row].msr & READ))
+	if (!lapic_is_x2(l) || !(row->msr & READ))
 		return false;
 	*value = read(pc, l, reg, now);
 	if (reg == LAPIC_ICR)
@@ -234,8 +234,8 @@ bool lapic_msr_read(struct pc *pc, struct lapic *l, u32 msr, u64 *value, u64 now
 bool lapic_msr_write(struct pc *pc, struct lapic *l, u32 msr, u64 value, u64 now)
 {
 	u32 reg = (msr & 0xff) << 4;
+	const struct row *row = row_of(reg);
 	u64 read_only;
-	unsigned row;
 
 	if (!lapic_is_x2(l))
 		return false;
@@ -243,11 +243,10 @@ bool lapic_msr_write(struct pc *pc, struct lapic *l, u32 msr, u64 value, u64 now
 		apic_bus_eoi(pc, l);
 		return true;
 	}
-	row = row_of(reg);
-	if (row == ARRAY_SIZE(rows) || !(rows[row].msr & WRITE))
+	if (!(row->msr & WRITE))
 		return false;
 	if (reg == LAPIC_ICR) {
-		if ((u32)value & ~rows[row].bits)
+		if ((u32)value & ~row->bits)
 			return false;
 		lapic_put(l, LAPIC_ICR, (u32)value);
 		lapic_put(l, LAPIC_ICR_HIGH, (u32)(value >> 32));
@@ -255,9 +254,9 @@ bool lapic_msr_write(struct pc *pc, struct lapic *l, u32 msr, u64 value, u64 now
 		return true;
 	}
 	read_only = reg >= LAPIC_LVT_TIMER && reg <= LAPIC_LVT_ERROR ? LVT_READ_ONLY : 0;
-	if (value & ~(rows[row].bits | read_only))
+	if (value & ~(row->bits | read_only))
 		return false;
-	value &= rows[row].bits;
+	value &= row->bits;
 	if (reg == LAPIC_SELF_IPI)
 		apic_bus_send_icr(pc, l, (u32)value | 1u << 18, 0);
 	else
