@@ -171,14 +171,10 @@ void apic_bus_eoi_vector(struct pc *pc, struct lapic *l, unsigned vector)
 
 void apic_bus_eoi(struct pc *pc, struct lapic *l)
 {
-	int vector = lapic_highest(l, LAPIC_ISR);
-	unsigned reg;
+	int vector = lapic_end(l);
 
 	if (vector < 0)
 		return;
-	reg = LAPIC_ISR + (unsigned)vector / 32 * 16;
-	lapic_put(l, reg, lapic_get(l, reg) & ~(u32)BIT(vector % 32));
-	lapic_update_ppr(l);
 	apic_bus_eoi_vector(pc, l, (unsigned)vector);
 	if (lapic_deliverable(l) >= 0)
 		pc->host->look(pc, l->id);

@@ -287,6 +287,7 @@ void lapic_reset(struct lapic *l)
 	for (unsigned reg = LAPIC_LVT_TIMER; reg <= LAPIC_LVT_ERROR; reg += 16)
 		lapic_put(l, reg, (u32)LAPIC_LVT_MASK);
 	l->errors = 0;
+	l->waiting = l->served = 0;
 	l->extint = false;
 	lapic_timer_reset(l);
 	set_identity(l);

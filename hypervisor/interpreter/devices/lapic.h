@@ -54,6 +54,12 @@ struct lapic {
 	u64 target; /* ns at which the count reaches 0, PC_NEVER = it stands */
 	u8 id; /* number of its vCPU */
 	u8 errors; /* for the next write of ESR */
+	/*
+	 * These save looks through 256 bits. Where the CPU works on the page itself, the first may
+	 * be too large, and the second stays 0.
+	 */
+	u8 waiting; /* bits in IRR, at most; 0 = it is empty */
+	u8 served; /* bits in ISR, 0 = unknown */
 	bool line0; /* level at LINT0 */
 	bool extint; /* an ExtINT message has come from the IOAPIC */
 };
@@ -106,10 +112,10 @@ bool lapic_takes_extint(const struct lapic *l); /* does the PIC reach the CPU th
 
 /* Vectors: set bits of a 256-bit register, -1 = none. */
 int lapic_highest(const struct lapic *l, unsigned reg);
-void lapic_update_ppr(struct lapic *l);
 /* The vector above PPR, or -1. */
-int lapic_deliverable(const struct lapic *l);
+int lapic_deliverable(struct lapic *l);
 int lapic_accept(struct lapic *l); /* IRR to ISR */
+int lapic_end(struct lapic *l); /* out of ISR; which one it was */
 void lapic_set_tpr(struct pc *pc, struct lapic *l, u8 tpr);
 /* Marks a vector pending. false: the LAPIC takes none. */
 bool lapic_post(struct pc *pc, struct lapic *l, unsigned vector, bool is_level);

@@ -8,29 +8,32 @@
 
 int lapic_highest(const struct lapic *l, unsigned reg)
 {
-	for (int word = 7; word >= 0; word--) {
-		u32 bits = lapic_get(l, reg + (unsigned)word * 16);
+	const u32 *word = (const u32 *)(l->page + reg + 0x70);
+
+	for (int first = 224; first >= 0; first -= 32, word -= 4) {
+		u32 bits = __atomic_load_n(word, __ATOMIC_RELAXED);
 
 		if (bits)
-			return word * 32 + 31 - __builtin_clz(bits);
+			return first + 31 - __builtin_clz(bits);
 	}
 	return -1;
 }
 
 /* "Task and Processor Priorities" */
-void lapic_update_ppr(struct lapic *l)
+static void set_ppr(struct lapic *l, int served)
 {
 	u32 tpr = lapic_get(l, LAPIC_TPR) & 0xff;
-	int served = lapic_highest(l, LAPIC_ISR);
 	u32 served_class = served < 0 ? 0 : (u32)served & 0xf0;
 
 	lapic_put(l, LAPIC_PPR, (tpr & 0xf0) >= served_class ? tpr : served_class);
 }
 
-int lapic_deliverable(const struct lapic *l)
+int lapic_deliverable(struct lapic *l)
 {
-	int vector = lapic_highest(l, LAPIC_IRR);
+	int vector = l->waiting ? lapic_highest(l, LAPIC_IRR) : -1;
 
+	if (vector < 0)
+		l->waiting = 0;
 	if (vector < 0 || (u32)vector >> 4 <= lapic_get(l, LAPIC_PPR) >> 4)
 		return -1;
 	return vector;
@@ -47,7 +50,25 @@ int lapic_accept(struct lapic *l)
 	__atomic_fetch_and((u32 *)(l->page + LAPIC_IRR + word), ~(u32)BIT(vector % 32),
 			   __ATOMIC_SEQ_CST);
 	lapic_put(l, LAPIC_ISR + word, lapic_get(l, LAPIC_ISR + word) | (u32)BIT(vector % 32));
-	lapic_update_ppr(l);
+	l->waiting--;
+	l->served++;
+	set_ppr(l, vector); /* it is above all others, or it would not be deliverable */
+	return vector;
+}
+
+int lapic_end(struct lapic *l)
+{
+	int vector = lapic_highest(l, LAPIC_ISR);
+	bool was_last = l->served == 1;
+	unsigned reg;
+
+	if (vector < 0)
+		return -1;
+	reg = LAPIC_ISR + (unsigned)vector / 32 * 16;
+	lapic_put(l, reg, lapic_get(l, reg) & ~(u32)BIT(vector % 32));
+	if (l->served)
+		l->served--;
+	set_ppr(l, was_last ? -1 : lapic_highest(l, LAPIC_ISR));
 	return vector;
 }
 
@@ -65,7 +86,8 @@ bool lapic_post(struct pc *pc, struct lapic *l, unsigned vector, bool is_level)
 	tmr = lapic_get(l, LAPIC_TMR + word);
 	if (!(tmr & bit) == is_level)
 		lapic_put(l, LAPIC_TMR + word, tmr ^ bit);
-	__atomic_fetch_or((u32 *)(l->page + LAPIC_IRR + word), bit, __ATOMIC_SEQ_CST);
+	if (!(__atomic_fetch_or((u32 *)(l->page + LAPIC_IRR + word), bit, __ATOMIC_SEQ_CST) & bit))
+		l->waiting += l->waiting < 255;
 	pc->host->look(pc, l->id);
 	return true;
 }
@@ -73,7 +95,7 @@ bool lapic_post(struct pc *pc, struct lapic *l, unsigned vector, bool is_level)
 void lapic_set_tpr(struct pc *pc, struct lapic *l, u8 tpr)
 {
 	lapic_put(l, LAPIC_TPR, tpr);
-	lapic_update_ppr(l);
+	set_ppr(l, lapic_highest(l, LAPIC_ISR));
 	if (lapic_deliverable(l) >= 0)
 		pc->host->look(pc, l->id);
 }

@@ -49,6 +49,8 @@ static void set_due(struct pc *pc, enum pc_clock clock, u64 ns)
 {
 	u64 first = PC_NEVER, before = pc->due_first;
 
+	if (pc->due[clock] == ns)
+		return;
 	pc->due[clock] = ns;
 	for (unsigned i = 0; i < CLOCKS; i++)
 		first = min(first, pc->due[i]);
@@ -61,18 +63,33 @@ static void set_due(struct pc *pc, enum pc_clock clock, u64 ns)
 		pc->host->timer(pc, PC_DEVICES, pc->deadline);
 }
 
+static void set_pit_due(struct pc *pc)
+{
+	bool wanted = i8259_wants(&pc->pic, IRQ_PIT) || ioapic_wants(&pc->ioapic, PIN_PIT);
+
+	set_due(pc, CLOCK_PIT, wanted ? pc->pit_edge : PC_NEVER);
+}
+
 /* Edges that came while nobody looked are one. */
 static void update_pit(struct pc *pc, u64 ns)
 {
-	bool rose, level = i8254_sync(&pc->pit, ns, &rose), wanted;
+	bool rose, level = i8254_sync(&pc->pit, ns, &rose);
 
 	if (rose) {
 		line(pc, IRQ_PIT, false);
 		line(pc, IRQ_PIT, true);
 	}
 	line(pc, IRQ_PIT, level);
-	wanted = i8259_wants(&pc->pic, IRQ_PIT) || ioapic_wants(&pc->ioapic, PIN_PIT);
-	set_due(pc, CLOCK_PIT, wanted ? i8254_deadline(&pc->pit) : PC_NEVER);
+	pc->pit_edge = i8254_deadline(&pc->pit);
+	set_pit_due(pc);
+}
+
+void pc_update_pit_pin(struct pc *pc, u64 ns)
+{
+	if (ns >= pc->pit_edge)
+		update_pit(pc, ns);
+	else
+		set_pit_due(pc);
 }
 
 void pc_update(struct pc *pc, enum pc_clock clock, u64 ns)
@@ -152,7 +169,7 @@ static bool takes_pic(const struct pc *pc, const struct lapic *l)
 	return pc->lapic[0].line0 && (l->extint || (l->id == 0 && lapic_takes_extint(l)));
 }
 
-static int peek(const struct pc *pc, const struct lapic *l)
+static int peek(const struct pc *pc, struct lapic *l)
 {
 	if (takes_pic(pc, l))
 		return PC_EXTINT;
@@ -175,13 +192,13 @@ static int acknowledge(struct pc *pc, struct lapic *l, u64 now)
 	u64 ns = pvclock_ns(now);
 	int vector;
 
-	pc_update(pc, CLOCK_PIT, ns);
+	pc_update_pit_pin(pc, ns);
 	l->extint = false;
 	vector = i8259_acknowledge(&pc->pic);
 	lapic_line0(pc, &pc->lapic[0], false); /* INT falls after each INTA */
 	ioapic_line(pc, PIN_INTR, false);
 	pc_update_intr(pc);
-	pc_update(pc, CLOCK_PIT, ns);
+	pc_update_pit_pin(pc, ns);
 	return vector;
 }
 
@@ -306,7 +323,7 @@ bool pc_mmio_write(struct pc *pc, u32 vcpu, gpa_t gpa, unsigned bytes, u64 value
 		/* Only the index takes less than 32 bits, of which it has eight. */
 		if (bytes == 4 || offset == 0)
 			ioapic_write(pc, offset, (u32)value);
-		pc_update(pc, CLOCK_PIT, pvclock_ns(now)); /* its pin may be open now */
+		pc_update_pit_pin(pc, pvclock_ns(now)); /* it may be open now */
 	} else {
 		found = false;
 	}

@@ -47,10 +47,10 @@ static u8 read_byte(struct pc *pc, int device, u16 port, u64 ns)
 
 	switch (device) {
 	case PIC:
-		pc_update(pc, CLOCK_PIT, ns); /* edges until now, before one sees them */
+		pc_update_pit_pin(pc, ns); /* edges until now, before one sees them */
 		value = i8259_read(&pc->pic, port);
 		pc_update_intr(pc);
-		pc_update(pc, CLOCK_PIT, ns);
+		pc_update_pit_pin(pc, ns);
 		break;
 	case PIT:
 		value = i8254_read(&pc->pit, port, ns);
@@ -77,10 +77,10 @@ static void write_byte(struct pc *pc, int device, u16 port, u8 value, u64 ns)
 
 	switch (device) {
 	case PIC:
-		pc_update(pc, CLOCK_PIT, ns);
+		pc_update_pit_pin(pc, ns);
 		i8259_write(&pc->pic, port, value);
 		pc_update_intr(pc);
-		pc_update(pc, CLOCK_PIT, ns); /* its line may be open now */
+		pc_update_pit_pin(pc, ns); /* it may be open now */
 		break;
 	case PIT:
 		i8254_write(&pc->pit, port, value, ns);

@@ -25,6 +25,7 @@ struct pc {
 	const struct pc_host *host;
 	void *owner;
 	u64 due[CLOCKS]; /* ns, PC_NEVER */
+	u64 pit_edge; /* ns of the PIT's next edge, whether or not somebody waits for it */
 	u64 due_first; /* ns: the least of them */
 	u64 deadline; /* TSC of that; read without the lock */
 	u32 lowest_last; /* vCPU of the last lowest-priority interrupt */
