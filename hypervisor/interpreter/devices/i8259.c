@@ -38,7 +38,7 @@ static u8 requests(const struct i8259_chip *c)
 /* The input of highest priority in a set, or -1. */
 static int highest(const struct i8259_chip *c, u8 set)
 {
-	for (unsigned i = 1; i <= 8; i++)
+	for (unsigned i = 1; set && i <= 8; i++)
 		if (set & BIT((c->lowest + i) & 7))
 			return (int)((c->lowest + i) & 7);
 	return -1;
