@@ -91,15 +91,16 @@ static bool is_raised(const struct vcpu *v, int vector)
 }
 
 /*
- * May the hardware have it, all by itself? Of an emulated controller's vectors the next one is
- * another only after an EOI, which exits; but of an 8259 it is not known yet.
+ * May the hardware have it, all by itself? Of an emulated controller's vectors only one that goes
+ * in at once, because it leaves the controller now, which the guest could see: the next one comes
+ * after an EOI, which exits. Which one an 8259 has is not known yet.
  */
 static bool irq_is_only(struct vcpu *v, int vector)
 {
 	int count = 0;
 
 	if (v->domain->platform && !is_raised(v, vector))
-		return vector != PLATFORM_EXTINT;
+		return vector != PLATFORM_EXTINT && backend->can_take(v, LINE_INTERRUPT);
 	if (v->domain->platform && platform_irq(v) >= 0)
 		return false;
 	for (unsigned word = 0; word < 4; word++)

@@ -11,6 +11,7 @@
 #include "dispatcher/dispatcher.h"
 #include "dispatcher/schedule.h"
 #include "interpreter/interpreter.h"
+#include "interpreter/platform.h"
 #include "lib/lib.h"
 #include "machine/cpu.h"
 #include "machine/machine.h"
@@ -69,6 +70,7 @@ bool domain_restart(struct domain *d)
 	console_restart(&d->console);
 	registrations_forget(d);
 	vcpus_reset(d);
+	platform_reset(d);
 	d->restarts++;
 	first->events[PV_EVENT_RESTART]++;
 	announce(d);

@@ -8,6 +8,7 @@
 #include "dispatcher/area.h"
 #include "dispatcher/dispatcher.h"
 #include "dispatcher/schedule.h"
+#include "interpreter/platform.h"
 #include "machine/cpu.h"
 #include "machine/machine.h"
 #include "trace/trace.h"
@@ -358,6 +359,8 @@ void sched_put(struct cpu *cpu, struct vcpu *v)
 		enqueue(v);
 	}
 	spin_unlock(&sched_lock);
+	if (why & ATTENTION_STOP)
+		platform_stopped(v);
 	if (stuck)
 		vm_kill(v->domain, NULL, "halted with interrupts off: nothing can wake it");
 	/* A vCPU that stopped by itself before the end began was not the last. */

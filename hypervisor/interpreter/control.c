@@ -75,11 +75,12 @@ unsigned guest_physical_bits(void)
 /*
  * Reserved bits in the four top entries of PAE paging are found when they are loaded, which a
  * change of mode does (SDM vol. 3, "PDPTE Registers"); entries that nothing maps read as absent.
+ * Bit 5 passes: QEMU sets it as an A bit.
  */
 static bool pae_entries_are_valid(struct vcpu *v)
 {
 	u64 entries[4] = { 0 };
-	u64 reserved = 0x1e6 | ~(BIT(physical_bits) - 1);
+	u64 reserved = 0x1c6 | ~(BIT(physical_bits) - 1);
 
 	guest_read(&v->domain->p2m, backend->read(v, VREG_CR3) & 0xffffffe0, entries,
 		   sizeof(entries));

@@ -7,7 +7,7 @@
 #include "dispatcher/dispatcher.h"
 #include "hypercalls/hypercalls.h"
 #include "interpreter/interpreter.h"
-#include "interpreter/platform.h"
+#include "interpreter/devices/pc.h"
 #include "lib/lib.h"
 #include "machine/machine.h"
 #include "machine/x86.h"
@@ -135,8 +135,8 @@ static void platform_adjust(struct cpuid_table *t)
 	one->reg[3] |= BIT(9);
 	t->entries[t->basic[6]].reg[0] |= BIT(2); /* the APIC timer never stops */
 	clock[0] = 1000;
-	clock[1] = (u32)(tsc_khz * 1000 / (PLATFORM_CRYSTAL_HZ / 1000));
-	clock[2] = PLATFORM_CRYSTAL_HZ;
+	clock[1] = (u32)(tsc_khz * 1000 / (PC_BUS_HZ / 1000));
+	clock[2] = PC_BUS_HZ;
 	frequency[0] = frequency[1] = (u32)(tsc_khz / 1000);
 	frequency[2] = 100;
 }

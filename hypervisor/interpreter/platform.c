@@ -6,6 +6,7 @@
  */
 #include "interpreter/platform.h"
 #include "allocator/frames.h"
+#include "dispatcher/area.h"
 #include "dispatcher/schedule.h"
 #include "interpreter/devices/pc.h"
 #include "interpreter/interpreter.h"
@@ -34,6 +35,11 @@ _Static_assert(sizeof(struct platform) <= PAGE_SIZE && PC_BYTES <= PAGE_SIZE, "a
 static void note(u32 *bits, u32 vcpu)
 {
 	__atomic_fetch_or(bits, (u32)BIT(vcpu), __ATOMIC_SEQ_CST);
+}
+
+static void unnote(u32 *bits, u32 vcpu)
+{
+	__atomic_fetch_and(bits, ~(u32)BIT(vcpu), __ATOMIC_SEQ_CST);
 }
 
 static u32 noted(u32 *bits)
@@ -107,6 +113,7 @@ static const struct pc_host host = {
 /* It stops, wherever it is, and waits for a start-up. The last one that runs stays. */
 static void carry_out_init(struct platform *p, struct vcpu *v)
 {
+	unnote(&p->startups, v->id);
 	note(&p->awaits_startup, v->id);
 	if (v->state == VCPU_STOPPED || v->state == VCPU_STARTING || !sched_may_stop(v))
 		return;
@@ -123,11 +130,24 @@ static void carry_out_startup(struct platform *p, struct vcpu *v)
 		.cr0 = CR0_CD | CR0_NW | CR0_ET,
 	};
 
-	if (!(p->awaits_startup & BIT(v->id)) || !sched_claim(v))
+	if (!(p->awaits_startup & BIT(v->id)))
 		return;
-	__atomic_fetch_and(&p->awaits_startup, ~(u32)BIT(v->id), __ATOMIC_SEQ_CST);
+	/* Where it is still on its way to stopping, platform_stopped() finds the bit. */
+	note(&p->startups, v->id);
+	if (!sched_claim(v))
+		return;
+	unnote(&p->startups, v->id);
+	unnote(&p->awaits_startup, v->id);
 	context_start(v, &start);
 	sched_start(v);
+}
+
+void platform_stopped(struct vcpu *v)
+{
+	struct platform *p = v->domain->platform;
+
+	if (p && (p->startups & BIT(v->id)))
+		carry_out_startup(p, v);
 }
 
 static void carry_out(struct platform *p, u32 bits, void (*what)(struct platform *, struct vcpu *))
@@ -169,6 +189,41 @@ static void settle(struct vcpu *v)
 	}
 }
 
+/*
+ * Where the CPU completes accesses to the registers' page, it does so in one place and in one mode.
+ * With a vCPU's APIC elsewhere, off or in x2APIC mode, that place is nothing to anybody: accesses
+ * of the others are then emulated.
+ */
+static void access_page_place(struct domain *d)
+{
+	bool is_used = true;
+	u64 bytes;
+
+	if (!d->apic_access_page)
+		return;
+	for (u32 i = 0; i < d->vcpu_count; i++)
+		is_used &= pc_lapic_base(d->platform->pc, i) == APIC_BASE_RESET;
+	spin_lock(&d->memory_lock);
+	if (is_used != !!hap_lookup(&d->hap, APIC_BASE_RESET, &bytes) &&
+	    hap_map(&d->hap, APIC_BASE_RESET, (hpa_t)d->apic_access_page, PAGE_SIZE,
+		    is_used ? HAP_R | HAP_W : 0))
+		is_used =
+			false; /* no table left to unmap it in: it stays, and is the domain's own */
+	spin_unlock(&d->memory_lock);
+	for (u32 i = 0; !is_used && i < d->vcpu_count; i++) {
+		vcpu_attend(d->vcpus[i], ATTENTION_FLUSH_ALL);
+		sched_kick(d->vcpus[i]);
+	}
+}
+
+/* What the guest did to its APIC without the CPU: that is to look at the page again. */
+static void apic_changed(struct vcpu *v)
+{
+	if (v->domain->apic_access_page)
+		vcpu_attend(v, ATTENTION_IRQ);
+	settle(v);
+}
+
 /* ---- accesses -------------------------------------------------------------------------------- */
 
 bool platform_port_read(struct vcpu *v, u16 port, unsigned bytes, u32 *value)
@@ -199,7 +254,7 @@ bool platform_mmio_write(struct vcpu *v, gpa_t gpa, unsigned bytes, u64 value)
 {
 	bool found = pc_mmio_write(v->domain->platform->pc, v->id, gpa, bytes, value, rdtsc());
 
-	settle(v);
+	apic_changed(v);
 	return found;
 }
 
@@ -212,7 +267,12 @@ bool platform_msr_write(struct vcpu *v, u32 msr, u64 value)
 {
 	bool ok = pc_msr_write(v->domain->platform->pc, v->id, msr, value, rdtsc());
 
-	settle(v);
+	if (msr == MSR_APIC_BASE && ok)
+		access_page_place(v->domain);
+	if (msr == MSR_TSC_DEADLINE)
+		settle(v);
+	else
+		apic_changed(v);
 	return ok;
 }
 
@@ -222,7 +282,6 @@ bool platform_msr_write(struct vcpu *v, u32 msr, u64 value)
  */
 enum verdict interpret_apic(struct vcpu *v, struct vmexit *exit)
 {
-	const u32 *registers = v->apic_page;
 	const struct exit_apic *apic = &exit->apic;
 	struct pc *pc;
 
@@ -235,8 +294,7 @@ enum verdict interpret_apic(struct vcpu *v, struct vmexit *exit)
 	if (apic->is_eoi)
 		pc_eoi_vector(pc, v->id, (u8)apic->number);
 	else
-		pc_mmio_write(pc, v->id, pc_lapic_base(pc, v->id) + (apic->number & 0xff0u), 4,
-			      registers[(apic->number & 0xff0u) / 4], rdtsc());
+		pc_lapic_written(pc, v->id, apic->number, rdtsc());
 	settle(v);
 	return RESUME;
 }
@@ -303,6 +361,7 @@ int platform_create(struct domain *d)
 {
 	void *pages[PV_VCPUS_MAX] = { NULL };
 	struct platform *p = frame_alloc();
+	u64 now = rdtsc();
 
 	if (!p)
 		return -PV_ENOMEM;
@@ -323,9 +382,23 @@ int platform_create(struct domain *d)
 			    HAP_R | HAP_W))
 			return -PV_ENOMEM;
 	}
-	pc_init(p->pc, &host, p, d->vcpu_count, pages, d->memory_bytes, wall_clock_ns(), rdtsc());
+	pc_init(p->pc, &host, p, d->vcpu_count, pages, d->memory_bytes,
+		wall_clock_ns() + pvclock_ns(now), now);
 	d->platform = p;
 	return 0;
+}
+
+void platform_reset(struct domain *d)
+{
+	struct platform *p = d->platform;
+
+	if (!p)
+		return;
+	p->looks = p->rearms = p->inits = p->startups = 0;
+	p->awaits_startup = (u32)(BIT(d->vcpu_count) - 1) & ~1u;
+	p->ends = false;
+	pc_reset(p->pc, rdtsc());
+	access_page_place(d);
 }
 
 void platform_destroy(struct domain *d)

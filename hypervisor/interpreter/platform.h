@@ -8,12 +8,11 @@
 
 #include "dispatcher/dispatcher.h"
 
-/* Clock of the local APIC's timer, which CPUID leaf 15h calls the crystal. */
-#define PLATFORM_CRYSTAL_HZ 25000000u
-
 /* 0 or -PV_ENOMEM. Its vCPUs exist already. */
 int platform_create(struct domain *d);
 void platform_destroy(struct domain *d);
+/* As after a reset of the machine; none of its vCPUs runs. */
+void platform_reset(struct domain *d);
 
 /* False: no device answers. */
 bool platform_port_read(struct vcpu *v, u16 port, unsigned bytes, u32 *value);
@@ -35,6 +34,9 @@ void platform_set_cr8(struct vcpu *v, u8 value);
 int platform_irq(struct vcpu *v);
 /* It is being delivered. Returns the vector. */
 int platform_irq_take(struct vcpu *v, int vector);
+
+/* An INIT has taken effect: a start-up may wait for it. No lock is held. */
+void platform_stopped(struct vcpu *v);
 
 /*
  * Fires what is due on the CPU that v lives on and returns when it wants to be called again (TSC).

@@ -77,7 +77,8 @@ static struct walk_format format_of(const struct walk_state *state)
 			.top_index_bits = 2,
 			.large_levels = 2,
 			.reserved = bits(width, 62) | (has_nx ? 0 : PTE_NO_EXECUTE),
-			.reserved_top = bits(1, 2) | bits(5, 8) | PTE_NO_EXECUTE,
+			/* Bit 5 too is reserved, but QEMU sets it as an A bit. */
+			.reserved_top = bits(1, 2) | bits(6, 8) | PTE_NO_EXECUTE,
 			.root = state->cr3 & 0xffffffe0,
 		};
 	return (struct walk_format){

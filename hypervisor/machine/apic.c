@@ -32,7 +32,6 @@ enum apic_register {
 };
 
 #define X2APIC_MSR(offset) (0x800u + (offset) / 16)
-#define MSR_TSC_DEADLINE 0x6e0
 
 #define APIC_BASE_X2 BIT(10)
 #define APIC_BASE_ENABLE BIT(11)

@@ -10,7 +10,7 @@
 #include "fake/recorder.h"
 #include "fake/world.h"
 #include "interpreter/interpreter.h"
-#include "interpreter/platform.h"
+#include "interpreter/devices/pc.h"
 #include "machine/machine.h"
 #include "machine/x86.h"
 #include "tap.h"
@@ -116,8 +116,8 @@ static void test_apic(void)
 	EXPECT_EQ(ask(domains[1]->vcpus[0], 1, 0).ecx & (BIT(21) | BIT(24)), BIT(21) | BIT(24));
 	EXPECT_EQ(ask(domains[1]->vcpus[0], 0, 0).eax, 0x16);
 	EXPECT(ask(domains[1]->vcpus[0], 6, 0).eax & BIT(2));
-	EXPECT_EQ(ask(domains[1]->vcpus[0], 0x15, 0).ecx, PLATFORM_CRYSTAL_HZ);
-	EXPECT_EQ((u64)ask(domains[1]->vcpus[0], 0x15, 0).ebx * (PLATFORM_CRYSTAL_HZ / 1000) /
+	EXPECT_EQ(ask(domains[1]->vcpus[0], 0x15, 0).ecx, PC_BUS_HZ);
+	EXPECT_EQ((u64)ask(domains[1]->vcpus[0], 0x15, 0).ebx * (PC_BUS_HZ / 1000) /
 			  ask(domains[1]->vcpus[0], 0x15, 0).eax,
 		  tsc_khz);
 	EXPECT_EQ(ask(domains[1]->vcpus[0], 0x16, 0).eax, tsc_khz / 1000);

@@ -240,7 +240,7 @@ static void errors(void)
 	set_apic(0, LAPIC_LVT_ERROR, 0x05);
 	set_apic(0, LAPIC_LVT_TIMER, 0x00);
 	set_apic(0, LAPIC_TIMER_INITIAL, 1);
-	pass(10);
+	pass(10 * PC_BUS_NS);
 	pc_tick(pc, now);
 	set_apic(0, LAPIC_ESR, 0);
 	EXPECT_EQ(apic(0, LAPIC_ESR), LAPIC_ERROR_RECEIVE_VECTOR);
@@ -260,11 +260,11 @@ static void one_shot(void)
 		EXPECT_EQ(apic(0, LAPIC_TIMER_DIVIDE), code);
 		set_apic(0, LAPIC_TIMER_INITIAL, 1000);
 		EXPECT_EQ(apic(0, LAPIC_TIMER_CURRENT), 1000);
-		EXPECT_EQ(pc_vcpu_deadline(pc, 0), now + 2000 * divider[i]);
+		EXPECT_EQ(pc_vcpu_deadline(pc, 0), now + 2000 * PC_BUS_NS * divider[i]);
 		EXPECT_EQ(fake.deadline[0], pc_vcpu_deadline(pc, 0));
-		pass(400 * divider[i]);
+		pass(400 * PC_BUS_NS * divider[i]);
 		EXPECT_EQ(apic(0, LAPIC_TIMER_CURRENT), 600);
-		pass(600 * divider[i] - 1);
+		pass(600 * PC_BUS_NS * divider[i] - 1);
 		EXPECT(pc_tick(pc, now) == now + 2);
 		EXPECT_EQ(take(0), PC_NONE);
 		pass(1);
@@ -279,7 +279,7 @@ static void one_shot(void)
 	set_apic(0, LAPIC_TIMER_INITIAL, 0xffffffff); /* divider 1 */
 	set_apic(0, LAPIC_TIMER_DIVIDE, 0xa); /* 128: the count goes on from where it is */
 	EXPECT_EQ(apic(0, LAPIC_TIMER_CURRENT), 0xffffffff);
-	pass(128);
+	pass(128 * PC_BUS_NS);
 	EXPECT_EQ(apic(0, LAPIC_TIMER_CURRENT), 0xfffffffe);
 	tap_case("timer, one-shot: dividers, count, deadline");
 }
@@ -291,7 +291,7 @@ static void periodic(void)
 	fake_pc(1);
 	set_apic(0, LAPIC_TIMER_DIVIDE, 0xb);
 	set_apic(0, LAPIC_LVT_TIMER, 0x20041);
-	set_apic(0, LAPIC_TIMER_INITIAL, 1000000);
+	set_apic(0, LAPIC_TIMER_INITIAL, MS / PC_BUS_NS);
 	start = now;
 	for (unsigned i = 1; i <= 5; i++) {
 		EXPECT_EQ(pc_tick(pc, now), start + i * 2 * MS);
@@ -303,16 +303,16 @@ static void periodic(void)
 	EXPECT_EQ(pc_tick(pc, now), start + 2002 * MS);
 	EXPECT_EQ(take(0), 0x41);
 	EXPECT_EQ(take(0), PC_NONE);
-	EXPECT_EQ(apic(0, LAPIC_TIMER_CURRENT), 500000);
+	EXPECT_EQ(apic(0, LAPIC_TIMER_CURRENT), MS / 2 / PC_BUS_NS);
 	set_apic(0, LAPIC_LVT_TIMER, 0x30041); /* masked: counts on, waits for nothing */
 	EXPECT_EQ(pc_tick(pc, now), PC_NEVER);
 	now = start + 3000 * MS + MS;
-	EXPECT_EQ(apic(0, LAPIC_TIMER_CURRENT), 500000);
+	EXPECT_EQ(apic(0, LAPIC_TIMER_CURRENT), MS / 2 / PC_BUS_NS);
 	set_apic(0, LAPIC_LVT_TIMER, 0x20041);
 	EXPECT_EQ(take(0), PC_NONE);
 	EXPECT_EQ(pc_tick(pc, now), start + 3002 * MS);
 
-	set_apic(0, LAPIC_TIMER_INITIAL, 1); /* a nanosecond */
+	set_apic(0, LAPIC_TIMER_INITIAL, 1); /* 40 ns */
 	EXPECT_EQ(pc_vcpu_deadline(pc, 0), now + 40000);
 	pass(30000);
 	EXPECT_EQ(pc_tick(pc, now), now + 20000);

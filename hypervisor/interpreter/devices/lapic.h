@@ -78,9 +78,14 @@ static inline u32 lapic_get(const struct lapic *l, unsigned reg)
 	return __atomic_load_n((const u32 *)(l->page + reg), __ATOMIC_RELAXED);
 }
 
+/*
+ * A second copy lies in the reserved bytes behind the register, which nobody reads: where the CPU
+ * has stored a guest's write in the page before we hear of it, that is the value from before.
+ */
 static inline void lapic_put(struct lapic *l, unsigned reg, u32 value)
 {
 	__atomic_store_n((u32 *)(l->page + reg), value, __ATOMIC_RELAXED);
+	__atomic_store_n((u32 *)(l->page + reg + 4), value, __ATOMIC_RELAXED);
 }
 
 static inline bool lapic_is_x2(const struct lapic *l)

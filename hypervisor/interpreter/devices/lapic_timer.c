@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The timer of a local APIC: one-shot, periodic, TSC deadline. Intel SDM vol. 3, "APIC Timer". The
- * bus clock is 1 GHz, so a count is a nanosecond times the divider. Called by lapic.c and pc.c.
+ * bus clock is 25 MHz, so a count is 40 ns times the divider. Called by lapic.c and pc.c.
  *
  * A running count is the time at which it reaches 0; a period keeps its phase, and periods that
  * nobody could serve become one interrupt. Limit: a period is at least 20 us.
@@ -30,9 +30,14 @@ static unsigned shift(const struct lapic *l)
 	return shift_of(lapic_get(l, LAPIC_TIMER_DIVIDE));
 }
 
+static u64 count_ns(const struct lapic *l)
+{
+	return (u64)PC_BUS_NS << shift(l);
+}
+
 static u64 period_ns(const struct lapic *l)
 {
-	u64 ns = (u64)lapic_get(l, LAPIC_TIMER_INITIAL) << shift(l);
+	u64 ns = lapic_get(l, LAPIC_TIMER_INITIAL) * count_ns(l);
 
 	return mode_of(l) == PERIODIC ? max(ns, (u64)PERIOD_MIN_NS) : ns;
 }
@@ -96,7 +101,7 @@ u32 lapic_timer_count(const struct lapic *l, u64 now)
 
 	if (l->target == PC_NEVER || l->target <= ns)
 		return 0;
-	left = (l->target - ns + BIT(shift(l)) - 1) >> shift(l);
+	left = (l->target - ns + count_ns(l) - 1) / count_ns(l);
 	return (u32)min(left, (u64)lapic_get(l, LAPIC_TIMER_INITIAL));
 }
 
@@ -131,7 +136,7 @@ void lapic_timer_divide(struct pc *pc, struct lapic *l, u32 value, u64 now)
 	count = lapic_timer_count(l, now);
 	lapic_put(l, LAPIC_TIMER_DIVIDE, value & 0xb);
 	if (l->target != PC_NEVER)
-		l->target = pvclock_ns(now) + (count << shift(l));
+		l->target = pvclock_ns(now) + count * count_ns(l);
 	arm(pc, l);
 }
 

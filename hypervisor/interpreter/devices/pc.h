@@ -18,6 +18,9 @@ struct pc; /* devices/platform.h */
 #define PC_BYTES PAGE_SIZE /* room for a struct pc: one frame, zeroed by pc_init() */
 #define PC_VCPUS_MAX 16u
 #define PC_NEVER (~0ull)
+/* Clock of the LAPIC timers, which CPUID leaf 15h calls the crystal. */
+#define PC_BUS_HZ 25000000u
+#define PC_BUS_NS (1000000000u / PC_BUS_HZ)
 #define PC_DEVICES (~0u) /* as a vCPU: the devices that belong to none */
 
 /* Results of pc_interrupt_peek() besides vectors 16..255. */
@@ -90,6 +93,11 @@ void pc_set_tpr(struct pc *pc, u32 vcpu, u8 tpr);
 
 /* With virtual-interrupt delivery: the EOI of a level-triggered vector, which exits. */
 void pc_eoi_vector(struct pc *pc, u32 vcpu, u8 vector);
+/*
+ * The CPU has stored what the guest wrote to this register of the page: what follows from it, or
+ * the old value back.
+ */
+void pc_lapic_written(struct pc *pc, u32 vcpu, u32 reg, u64 now);
 /* Highest set bits of the page, for RVI and SVI; PC_NONE. */
 int pc_irr_highest(const struct pc *pc, u32 vcpu);
 int pc_isr_highest(const struct pc *pc, u32 vcpu);
