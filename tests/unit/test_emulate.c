@@ -310,6 +310,7 @@ static const struct form {
 	{ 8, "86 e0", "xchg al, ah", { 0x1234, 0, 0, 0, 0 }, { 0x3412, 0, 0, 0, 0 } },
 	{ 8, "48 91", "xchg rcx, rax", { 1, 2, 0, 0, 0 }, { 2, 1, 0, 0, 0 } },
 	{ 8, "90", "nop", { ~0ull, 0, 0, 0, 0 }, { ~0ull, 0, 0, 0, 0 } },
+	{ 8, "f3 41 90", "pause", { ~0ull, 0, 0, 0, 0 }, { ~0ull, 0, 0, 0, 0 } },
 	{ 8, "0f c1 0b", "xadd [rbx], ecx",
 	  { 0, 1, 0, 0xffffffff, 0 }, { 0, 0xffffffff, 0, 0, CF | ZF | PF | AF } },
 	{ 8, "0f c1 c9", "xadd ecx, ecx", { 0, 3, 0, 0, 0 }, { 0, 6, 0, 0, PF } },

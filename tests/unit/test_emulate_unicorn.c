@@ -627,6 +627,11 @@ static bool is_movsxd_16(const struct candidate *c)
 	       c->insn.opcode == 0x63 && c->insn.operand_bytes == 2;
 }
 
+static bool is_pause(const struct candidate *c)
+{
+	return c->insn.map == INSN_MAP_1 && c->insn.opcode == 0x90 && c->insn.has_rep;
+}
+
 static bool is_cmpxchg8b(const struct candidate *c)
 {
 	return c->error == UC_ERR_WRITE_PROT && c->result == EMU_FAULTED &&
@@ -657,6 +662,7 @@ static struct {
 	  "Checking\"); Unicorn knows no limits", is_limit, 0 },
 	{ "MOVSXD with prefix 66 reads 16 bits (SDM vol. 2); Unicorn reads 32, beyond the window",
 	  is_movsxd_16, 0 },
+	{ "F3 41 90 is PAUSE; Unicorn exchanges R8 and RAX", is_pause, 0 },
 	{ "CMPXCHG8B of memory that cannot be written; Unicorn loads EDX:EAX before it faults",
 	  is_cmpxchg8b, 0 },
 	{ "LOCK NEG; Unicorn sets the flags of another value", is_lock_neg, 0 },

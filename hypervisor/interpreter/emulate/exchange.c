@@ -21,12 +21,17 @@ int emu_xchg(struct emu *e)
 	return status ? status : exchange(e, &rm, &reg);
 }
 
-/* 90 is NOP and PAUSE, which leave the upper half of RAX alone; 41 90 is XCHG R8, RAX. */
+/*
+ * 90 is NOP, which leaves the upper half of RAX alone, and with F3 it is PAUSE, whatever REX.B says
+ * (as was tried on a CPU); 41 90 is XCHG R8, RAX.
+ */
 int emu_xchg_acc(struct emu *e)
 {
 	struct emu_operand rax = { .reg = EMU_RAX }, reg = emu_opcode_register(e, e->bytes);
 
-	return reg.reg == EMU_RAX ? EMU_OK : exchange(e, &reg, &rax);
+	if (reg.reg == EMU_RAX || (e->insn->opcode == 0x90 && e->insn->has_rep))
+		return EMU_OK;
+	return exchange(e, &reg, &rax);
 }
 
 int emu_xadd(struct emu *e)
