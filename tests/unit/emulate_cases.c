@@ -370,14 +370,13 @@ void complain(const struct rig *rig, const struct candidate *c, unsigned long nu
 			at += (size_t)snprintf(text + at, sizeof(text) - at, " [%x] %02x %02x;", i,
 					       ours, theirs);
 	}
-	EXPECT_MSG(
-		false,
-		"case %lu: %sin %u-bit code: result %d vector %u, the other side: %s; flags %llx -> "
-		"%llx, theirs %llx; rip %llx %llx;%s",
-		number, hex, c->before.code_bytes * 8, c->result, c->fault.vector, c->said,
-		(unsigned long long)c->before.rflags, (unsigned long long)c->ours.rflags,
-		(unsigned long long)c->theirs.rflags, (unsigned long long)c->ours.rip,
-		(unsigned long long)c->theirs.rip, text);
+	EXPECT_MSG(false,
+		   "case %lu: %sin %u-bit code: result %d vector %u, theirs: %s; flags %llx -> "
+		   "%llx, theirs %llx; rip %llx %llx;%s",
+		   number, hex, c->before.code_bytes * 8, c->result, c->fault.vector, c->said,
+		   (unsigned long long)c->before.rflags, (unsigned long long)c->ours.rflags,
+		   (unsigned long long)c->theirs.rflags, (unsigned long long)c->ours.rip,
+		   (unsigned long long)c->theirs.rip, text);
 }
 
 void make_equal(struct rig *rig)
