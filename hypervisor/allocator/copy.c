@@ -99,3 +99,58 @@ bool guest_clear_bit(const struct p2m *p2m, gpa_t gpa, unsigned bit)
 {
 	return change_bit(p2m, gpa, bit, false);
 }
+
+/* Unaligned operands, too: the builtins of C do not know them. */
+#define CMPXCHG(type, suffix) \
+	static void cmpxchg_##suffix(void *at, void *expected, const void *desired) \
+	{ \
+		type old, new; \
+\
+		memcpy(&old, expected, sizeof(old)); \
+		memcpy(&new, desired, sizeof(new)); \
+		__asm__ volatile("lock cmpxchg" #suffix " %2, (%1)" \
+				 : "+a"(old) \
+				 : "r"(at), "r"(new) \
+				 : "memory", "cc"); \
+		memcpy(expected, &old, sizeof(old)); \
+	}
+CMPXCHG(u8, b)
+CMPXCHG(u16, w)
+CMPXCHG(u32, l)
+CMPXCHG(u64, q)
+
+static void cmpxchg_16(void *at, u64 expected[2], const u64 desired[2])
+{
+	__asm__ volatile("lock cmpxchg16b (%2)"
+			 : "+a"(expected[0]), "+d"(expected[1])
+			 : "r"(at), "b"(desired[0]), "c"(desired[1])
+			 : "memory", "cc");
+}
+
+int guest_cmpxchg(const struct p2m *p2m, gpa_t gpa, void *expected, const void *desired, size_t n)
+{
+	struct cpu *cpu = this_cpu();
+	hpa_t page = p2m_lookup(p2m, ALIGN_DOWN(gpa, PAGE_SIZE));
+	u64 wide[2][2];
+	u8 *at;
+
+	if (!page || (gpa & (PAGE_SIZE - 1)) + n > PAGE_SIZE || (n == 16 && (gpa & 15)))
+		return -PV_EFAULT;
+	at = (u8 *)window_map(cpu, COPY_SLOT, page) + (gpa & (PAGE_SIZE - 1));
+	if (n == 1) {
+		cmpxchg_b(at, expected, desired);
+	} else if (n == 2) {
+		cmpxchg_w(at, expected, desired);
+	} else if (n == 4) {
+		cmpxchg_l(at, expected, desired);
+	} else if (n == 8) {
+		cmpxchg_q(at, expected, desired);
+	} else {
+		memcpy(wide[0], expected, sizeof(wide[0]));
+		memcpy(wide[1], desired, sizeof(wide[1]));
+		cmpxchg_16(at, wide[0], wide[1]);
+		memcpy(expected, wide[0], sizeof(wide[0]));
+	}
+	window_unmap(cpu, COPY_SLOT);
+	return 0;
+}

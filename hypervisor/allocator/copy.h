@@ -22,4 +22,10 @@ int guest_zero(const struct p2m *p2m, gpa_t gpa, size_t n);
 bool guest_set_bit(const struct p2m *p2m, gpa_t gpa, unsigned bit);
 bool guest_clear_bit(const struct p2m *p2m, gpa_t gpa, unsigned bit);
 
+/*
+ * One locked step on 1, 2, 4, 8 or 16 bytes within a page (16: aligned): writes desired where
+ * memory holds *expected, else loads it there.
+ */
+int guest_cmpxchg(const struct p2m *p2m, gpa_t gpa, void *expected, const void *desired, size_t n);
+
 #endif

@@ -98,20 +98,24 @@ static int bus_write(void *context, u64 gva, const void *from, unsigned bytes,
 }
 
 /*
- * Limit: in guest memory this is a read and a write, not one step: only instructions that also
- * touch a device come here.
+ * A device is not read again: it may count, or reading may change it. Limit: an operand in memory
+ * that crosses a page is compared and written in two steps.
  */
 static int bus_cmpxchg(void *context, u64 gva, void *expected, const void *desired, unsigned bytes,
 		       struct emu_fault *fault)
 {
-	u8 found[16];
-	int error = access(context, gva, found, bytes, WALK_WRITE, read_part, fault);
+	struct vcpu *v = context;
+	struct walk_result to = linear_walk(v, gva, WALK_WRITE);
+	int result;
 
-	if (error)
-		return error;
-	if (memcmp(found, expected, bytes)) {
-		memcpy(expected, found, bytes);
-		return 0;
+	if (!to.ok) {
+		fault_of(fault, gva, &to);
+		return EMU_FAULT;
+	}
+	if (PAGE_SIZE - (gva & (PAGE_SIZE - 1)) >= bytes && hap_is_writable(v, to.gpa)) {
+		result = guest_cmpxchg(&v->domain->p2m, to.gpa, expected, desired, bytes);
+		if (!result)
+			return 0;
 	}
 	return bus_write(context, gva, desired, bytes, fault);
 }

@@ -28,7 +28,8 @@ static struct p2m p2m;
 static u32 table[CHUNKS] = { 34, 32, P2M_NONE, 33 }; /* machine chunks */
 
 static unsigned mapped, maps;
-static u8 window[3 * 4096]; /* the page in the middle; its neighbours must stay as they are */
+static u8 window[3 * 4096] __attribute__((
+	aligned(4096))); /* the page in the middle; its neighbours must stay as they are */
 static hpa_t window_frame;
 
 void *window_map(struct cpu *cpu, unsigned slot, hpa_t frame)
@@ -143,6 +144,35 @@ static void test_corners(void)
 	tap_case("ends of memory and of the address space");
 }
 
+/* Each size: what it holds is written over, or told; nothing beside it changes. */
+static void test_cmpxchg(void)
+{
+	const unsigned sizes[] = { 1, 2, 4, 8, 16 };
+
+	for (unsigned i = 0; i < 5; i++) {
+		unsigned n = sizes[i];
+		gpa_t gpa = 0x3000 + (n == 16 ? 16 : PAGE_SIZE - n); /* 16 bytes: aligned */
+		u8 held[48], expected[16], wanted[16], after[48];
+
+		memset(held, 0x50 + i, sizeof(held));
+		memset(wanted, 0xa7, sizeof(wanted));
+		guest_write(&p2m, gpa - 16, held, 16 + n);
+		memset(expected, 0x11, sizeof(expected));
+		EXPECT_EQ(guest_cmpxchg(&p2m, gpa, expected, wanted, n), 0);
+		EXPECT(!memcmp(expected, held, n)); /* another value: told */
+		guest_read(&p2m, gpa - 16, after, 16 + n);
+		EXPECT(!memcmp(after, held, 16 + n));
+		EXPECT_EQ(guest_cmpxchg(&p2m, gpa, expected, wanted, n), 0);
+		guest_read(&p2m, gpa - 16, after, 16 + n);
+		EXPECT(!memcmp(after, held, 16) && !memcmp(after + 16, wanted, n));
+	}
+	EXPECT(guest_cmpxchg(&p2m, 0x3000 + PAGE_SIZE - 4, &(u64){ 0 }, &(u64){ 1 }, 8) < 0);
+	EXPECT(guest_cmpxchg(&p2m, 0x3008, &(u64[2]){ 0 }, &(u64[2]){ 1 }, 16) < 0);
+	EXPECT(guest_cmpxchg(&p2m, HOLE * CHUNK_SIZE, &(u64){ 0 }, &(u64){ 1 }, 8) < 0);
+	EXPECT(guest_cmpxchg(&p2m, ~7ull, &(u64){ 0 }, &(u64){ 1 }, 8) < 0);
+	tap_case("compare and exchange");
+}
+
 int main(void)
 {
 	u64 seed = 6;
@@ -165,6 +195,7 @@ int main(void)
 	}
 	test_random();
 	test_corners();
+	test_cmpxchg();
 	p2m_destroy(&p2m);
 	free(model);
 	free(machine_memory);
