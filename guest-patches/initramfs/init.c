@@ -11,6 +11,7 @@
 #include <linux/reboot.h>
 
 #define CMDLINE_MAX 4096
+#define TCSBRK 0x5409 /* with an argument but 0: wait until all output is sent */
 
 static long call5(long nr, long a, long b, long c, long d, long e)
 {
@@ -135,7 +136,7 @@ static void power_off(unsigned status)
 		say("init: exit status ");
 		say(number);
 		/* A serial port is slow: nothing may be left in its queue. */
-		call3(__NR_ioctl, 2, 0x5409 /* TCSBRK */, 1);
+		call3(__NR_ioctl, 2, TCSBRK, 1);
 	}
 	call5(__NR_reboot, LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2, LINUX_REBOOT_CMD_POWER_OFF, 0,
 	      0);
@@ -166,6 +167,34 @@ static void open_console(void)
 	call3(__NR_ioctl, 0, 0x540e /* TIOCSCTTY */, 1);
 }
 
+/* As the shell has it: an exit status, or 128 and the signal. */
+static unsigned wait_for(long child)
+{
+	int status = 0;
+	long pid;
+
+	do
+		pid = call5(__NR_wait4, -1, (long)&status, 0, 0, 0);
+	while (pid != child && pid != -10 /* ECHILD */);
+	return status & 0x7f ? 128u + (status & 0x7f) : (unsigned)status >> 8;
+}
+
+/*
+ * At the end of its session's leader a terminal drops what is queued, and a serial port is slow: so
+ * a command has a leader that waits until all is sent.
+ */
+static void lead(void)
+{
+	long child = call3(__NR_fork, 0, 0, 0);
+	unsigned status;
+
+	if (child == 0)
+		return;
+	status = child < 0 ? 127 : wait_for(child);
+	call3(__NR_ioctl, 1, TCSBRK, 1);
+	call3(__NR_exit, status, 0, 0);
+}
+
 static void start(char *command)
 {
 	char *run[] = { "sh", "-c", command, 0 }, *login[] = { "-sh", 0 };
@@ -174,6 +203,8 @@ static void start(char *command)
 
 	call3(__NR_setsid, 0, 0, 0);
 	open_console();
+	if (command)
+		lead();
 	call3(__NR_chdir, (long)"/root", 0, 0);
 	call3(__NR_execve, (long)"/bin/sh", (long)(command ? run : login), (long)env);
 	say("init: no /bin/sh\n");
@@ -184,8 +215,7 @@ __attribute__((used)) static void run(void)
 {
 	static char line[CMDLINE_MAX];
 	char *command;
-	long child, pid;
-	int status = 0;
+	long child;
 
 	mount_on("proc", "/proc");
 	mount_on("sysfs", "/sys");
@@ -208,11 +238,7 @@ __attribute__((used)) static void run(void)
 		say("init: cannot fork\n");
 		power_off(127);
 	}
-	do
-		pid = call5(__NR_wait4, -1, (long)&status, 0, 0, 0);
-	while (pid != child && pid != -10 /* ECHILD */);
-	/* As the shell has it: an exit status, or 128 and the signal. */
-	power_off(status & 0x7f ? 128u + (status & 0x7f) : (unsigned)status >> 8);
+	power_off(wait_for(child));
 }
 
 asm(".globl _start\n_start:\n\txor %ebp, %ebp\n\tand $-16, %rsp\n\tcall run\n\thlt\n");
