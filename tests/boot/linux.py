@@ -72,8 +72,21 @@ def panic(b):
 
 
 def reboot(b):
+    """For one command a reboot is the end; for a machine that lives on, a new start in its place."""
     code, _, err = b.run(b.describe(), "--exec", "reboot -f")
-    b.expect("reboot", (code == 1, code), ("linux: shutdown reboot" in err, err))
+    b.expect("reboot ends --exec", (code == 1, code), ("linux: shutdown reboot" in err, err))
+    session = b.session(b.describe(2, 2))
+    prompt = session.wait_for(boot.PROMPT)
+    left = ask(session, b"echo before >/tmp/left; ls /tmp", rb"left\r*\n")
+    session.type(b"reboot -f\r")
+    again = session.wait_for(rb"\] Linux version ", 30)
+    second = session.wait_for(boot.PROMPT)
+    gone = ask(session, b"nproc; ls /tmp | wc -l", rb"\n2\r*\n0\r*\n")
+    session.type(b"poweroff -f\r")
+    code, same = session.end()
+    b.expect("reboot at the terminal: a second life with 2 vCPUs, then power-off with status 0", (prompt, "no prompt"),
+             (left, session.text), (again, "it did not start again"), (second, "no second prompt"),
+             (gone, session.text), (code == 0, f"exit code {code}"), (same, "the terminal is not restored"))
 
 
 # The flood begins when the neighbour has worked for a part of its milliseconds, and ends after it.
