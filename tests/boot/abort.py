@@ -80,7 +80,7 @@ class Project:
 
 def run_folders(pids):
     """Folders of runs in the build folder; other tests may run meanwhile and have theirs."""
-    build = os.environ["PVN_BUILD"]
+    build = os.environ.get("PVN_BUILD", os.path.dirname(os.path.dirname(os.path.abspath(sys.argv[1]))))
     return [path for pid in pids for path in glob.glob(os.path.join(build, "run", f"{pid}.*"))
             if not os.path.exists(os.path.join(path, "kept"))]
 
