@@ -434,6 +434,36 @@ static void x2apic(void)
 	tap_case("x2APIC registers, their #GP, and IPIs");
 }
 
+/* With register virtualization the CPU stores first, and then a write exit tells of it. */
+static void written_by_cpu(u32 reg, u32 value)
+{
+	lapic_put(&pc->lapic[0], reg, value);
+	set_apic(0, reg, value);
+}
+
+static void virtual_page(void)
+{
+	fake_pc(2);
+	written_by_cpu(LAPIC_ID, 0x77000000);
+	EXPECT_EQ(apic(0, LAPIC_ID), 0);
+	written_by_cpu(LAPIC_SVR, 0xfffff1fe);
+	EXPECT_EQ(apic(0, LAPIC_SVR), 0x1fe);
+	written_by_cpu(LAPIC_LVT_TIMER, 0x40);
+	written_by_cpu(LAPIC_TIMER_INITIAL, 1000); /* divided by 2 */
+	written_by_cpu(LAPIC_TIMER_DIVIDE, 0xb); /* by 1: the count stays */
+	EXPECT_EQ(apic(0, LAPIC_TIMER_CURRENT), 1000);
+	EXPECT_EQ(pc_vcpu_deadline(pc, 0), now + 2000);
+	written_by_cpu(LAPIC_LVT_TIMER, 0x40040); /* another mode stops it */
+	EXPECT_EQ(pc_vcpu_deadline(pc, 0), PC_NEVER);
+	written_by_cpu(LAPIC_ICR_HIGH, 0x01ffffff);
+	written_by_cpu(LAPIC_ICR, 0x4500);
+	EXPECT_EQ(fake.inits[1], 1);
+	EXPECT_EQ(apic(0, LAPIC_ICR_HIGH), 0x01000000);
+	pc->lapic[0].page[LAPIC_IRR + 0x42 / 8 % 4 + 0x20] |= 1 << (0x42 % 8); /* its own IPI */
+	EXPECT_EQ(pc_interrupt_peek(pc, 0), 0x42);
+	tap_case("a page that the CPU works on");
+}
+
 int main(void)
 {
 	registers();
@@ -448,5 +478,6 @@ int main(void)
 	tsc_deadline();
 	base();
 	x2apic();
+	virtual_page();
 	return tap_done();
 }

@@ -25,7 +25,7 @@ static const struct row {
 	u8 mmio, msr; /* enum access */
 	u32 bits;
 } rows[0x40] = {
-	REG(LAPIC_ID) = { READ, READ, 0 },
+	REG(LAPIC_ID) = { BOTH, READ, 0 },
 	REG(LAPIC_VERSION) = { READ, READ, 0 },
 	REG(LAPIC_TPR) = { BOTH, BOTH, 0xff },
 	REG(LAPIC_APR) = { READ, ABSENT, 0 },
@@ -148,6 +148,9 @@ static void write_lvt(struct pc *pc, struct lapic *l, u32 reg, u32 value, u64 no
 static void write(struct pc *pc, struct lapic *l, u32 reg, u32 value, u64 now)
 {
 	switch (reg) {
+	case LAPIC_ID: /* stays, whatever the CPU has put into the page already */
+		lapic_put(l, reg, (u32)l->id << 24);
+		break;
 	case LAPIC_TPR:
 		lapic_set_tpr(pc, l, (u8)value);
 		break;
@@ -287,7 +290,6 @@ void lapic_reset(struct lapic *l)
 	for (unsigned reg = LAPIC_LVT_TIMER; reg <= LAPIC_LVT_ERROR; reg += 16)
 		lapic_put(l, reg, (u32)LAPIC_LVT_MASK);
 	l->errors = 0;
-	l->waiting = l->served = 0;
 	l->extint = false;
 	lapic_timer_reset(l);
 	set_identity(l);

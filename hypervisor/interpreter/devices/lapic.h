@@ -53,13 +53,9 @@ struct lapic {
 	u64 tsc_deadline; /* the MSR */
 	u64 target; /* ns at which the count reaches 0, PC_NEVER = it stands */
 	u8 id; /* number of its vCPU */
+	/* In use: the CPU may have changed the page before a write is seen here. */
+	u8 timer_mode, timer_shift;
 	u8 errors; /* for the next write of ESR */
-	/*
-	 * These save looks through 256 bits. Where the CPU works on the page itself, the first may
-	 * be too large, and the second stays 0.
-	 */
-	u8 waiting; /* bits in IRR, at most; 0 = it is empty */
-	u8 served; /* bits in ISR, 0 = unknown */
 	bool line0; /* level at LINT0 */
 	bool extint; /* an ExtINT message has come from the IOAPIC */
 };

@@ -16,7 +16,7 @@ enum { ONE_SHOT, PERIODIC, TSC_DEADLINE };
 
 static unsigned mode_of(const struct lapic *l)
 {
-	return MODE(lapic_get(l, LAPIC_LVT_TIMER));
+	return l->timer_mode;
 }
 
 /* Bits 3, 1, 0: divide by 2, 4, 8 .. 128, 1. */
@@ -27,7 +27,7 @@ static unsigned shift_of(u32 divide)
 
 static unsigned shift(const struct lapic *l)
 {
-	return shift_of(lapic_get(l, LAPIC_TIMER_DIVIDE));
+	return l->timer_shift;
 }
 
 static u64 count_ns(const struct lapic *l)
@@ -116,6 +116,7 @@ void lapic_timer_lvt(struct pc *pc, struct lapic *l, u32 value, u64 now)
 		lapic_put(l, LAPIC_TIMER_INITIAL, 0);
 	}
 	lapic_put(l, LAPIC_LVT_TIMER, value);
+	l->timer_mode = MODE(value);
 	arm(pc, l);
 }
 
@@ -135,6 +136,7 @@ void lapic_timer_divide(struct pc *pc, struct lapic *l, u32 value, u64 now)
 	lapic_timer_fire(pc, l, now);
 	count = lapic_timer_count(l, now);
 	lapic_put(l, LAPIC_TIMER_DIVIDE, value & 0xb);
+	l->timer_shift = (u8)shift_of(value);
 	if (l->target != PC_NEVER)
 		l->target = pvclock_ns(now) + count * count_ns(l);
 	arm(pc, l);
@@ -153,6 +155,8 @@ void lapic_timer_deadline(struct pc *pc, struct lapic *l, u64 value, u64 now)
 
 void lapic_timer_reset(struct lapic *l)
 {
+	l->timer_mode = ONE_SHOT;
+	l->timer_shift = (u8)shift_of(0);
 	l->tsc_deadline = 0;
 	l->target = PC_NEVER;
 	__atomic_store_n(&l->deadline, PC_NEVER, __ATOMIC_RELAXED);

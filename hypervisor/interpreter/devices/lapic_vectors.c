@@ -30,10 +30,8 @@ static void set_ppr(struct lapic *l, int served)
 
 int lapic_deliverable(struct lapic *l)
 {
-	int vector = l->waiting ? lapic_highest(l, LAPIC_IRR) : -1;
+	int vector = lapic_highest(l, LAPIC_IRR);
 
-	if (vector < 0)
-		l->waiting = 0;
 	if (vector < 0 || (u32)vector >> 4 <= lapic_get(l, LAPIC_PPR) >> 4)
 		return -1;
 	return vector;
@@ -50,8 +48,6 @@ int lapic_accept(struct lapic *l)
 	__atomic_fetch_and((u32 *)(l->page + LAPIC_IRR + word), ~(u32)BIT(vector % 32),
 			   __ATOMIC_SEQ_CST);
 	lapic_put(l, LAPIC_ISR + word, lapic_get(l, LAPIC_ISR + word) | (u32)BIT(vector % 32));
-	l->waiting--;
-	l->served++;
 	set_ppr(l, vector); /* it is above all others, or it would not be deliverable */
 	return vector;
 }
@@ -59,16 +55,13 @@ int lapic_accept(struct lapic *l)
 int lapic_end(struct lapic *l)
 {
 	int vector = lapic_highest(l, LAPIC_ISR);
-	bool was_last = l->served == 1;
 	unsigned reg;
 
 	if (vector < 0)
 		return -1;
 	reg = LAPIC_ISR + (unsigned)vector / 32 * 16;
 	lapic_put(l, reg, lapic_get(l, reg) & ~(u32)BIT(vector % 32));
-	if (l->served)
-		l->served--;
-	set_ppr(l, was_last ? -1 : lapic_highest(l, LAPIC_ISR));
+	set_ppr(l, lapic_highest(l, LAPIC_ISR));
 	return vector;
 }
 
@@ -86,8 +79,7 @@ bool lapic_post(struct pc *pc, struct lapic *l, unsigned vector, bool is_level)
 	tmr = lapic_get(l, LAPIC_TMR + word);
 	if (!(tmr & bit) == is_level)
 		lapic_put(l, LAPIC_TMR + word, tmr ^ bit);
-	if (!(__atomic_fetch_or((u32 *)(l->page + LAPIC_IRR + word), bit, __ATOMIC_SEQ_CST) & bit))
-		l->waiting += l->waiting < 255;
+	__atomic_fetch_or((u32 *)(l->page + LAPIC_IRR + word), bit, __ATOMIC_SEQ_CST);
 	pc->host->look(pc, l->id);
 	return true;
 }
