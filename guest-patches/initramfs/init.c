@@ -144,19 +144,19 @@ static void power_off(unsigned status)
 		call3(__NR_pause, 0, 0, 0);
 }
 
-/* The last console of the list is what /dev/console is; as a terminal it can do job control. */
+/*
+ * The first console of the list is what /dev/console is; as a terminal it can do job control. Not
+ * from sysfs: to close a file there leaves the kernel work that wakes it 5 s later.
+ */
 static void open_console(void)
 {
-	char path[128] = "/dev/", active[64];
-	long n = read_file("/sys/class/tty/console/active", active, sizeof(active));
-	long from = n > 0 ? n - 1 : 0, fd, i = 0;
+	char path[128] = "/dev/", list[64];
+	long fd, i = 0;
 
-	if (n > 0 && active[from] == '\n')
-		active[from] = 0;
-	while (from > 0 && active[from - 1] != ' ')
-		from--;
-	while ((path[5 + i] = active[from + i]))
-		i++;
+	read_file("/proc/consoles", list, sizeof(list));
+	for (; list[i] && list[i] != ' '; i++)
+		path[5 + i] = list[i];
+	path[5 + i] = 0;
 	fd = call3(__NR_open, (long)path, O_RDWR, 0);
 	if (fd < 0)
 		fd = call3(__NR_open, (long)"/dev/console", O_RDWR, 0);
