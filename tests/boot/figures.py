@@ -29,6 +29,7 @@ TICK_LIMIT, TICK_AIM = 2.0, 1.05 # transitions a tick
 BOOT_LIMIT = 500
 BOOT_WALL_S = {"bochs": 8, "qemu": 4}
 MARK_BOOT = 1
+WAKE_LATE_US = 1000 # a wake this close to its deadline came from it
 CONSOLE_LINES = 160
 PROGRAMS = [*WORKLOADS, "ipi", "mark", "clock", "deadlines", "monotonic", "steal"]
 # What the tick comes as: VMX has a timer of its own for it, on SVM it is a physical interrupt.
@@ -218,6 +219,31 @@ class Figures:
         self.rows["boot"]["wall_s"] = round(took, 1)
         print(f"# boot to the first process: {took:.1f} s of wall time (aim: {most} s on an idle machine)")
 
+    def check_idle(self):
+        """An idle second once more, traced: what ended each BLOCK, by its deadline and the time of the wake."""
+        run = Run(self.setup, "idle", 1, "idle --mark 10", trace=True)
+        text = subprocess.run([self.setup.pvn, "trace", run.trace], stdout=subprocess.PIPE, check=True).stdout
+        inside, blocks, others = False, [], []
+        for words in (line.split() for line in text.decode().splitlines() if not line.startswith("#")):
+            if words[4:5] == ["port_out"] and words[5].startswith("0x5056"):
+                inside = not inside
+            elif inside and words[3:5] == ["call", "BLOCK"]:
+                blocks.append({"from": float(words[0]), "deadline": int(words[5], 16) / 1000, "wake": None})
+            elif inside and words[3:5] == ["sched", "wake"] and blocks:
+                blocks[-1]["wake"] = float(words[0])
+            elif inside and words[3] in ("call", "exit"):
+                others.append(words[4])
+        # The clocks of trace and guest start at different times; the sleeper at least wakes at its deadline.
+        ended = [block for block in blocks if block["wake"]]
+        ahead = min((block["deadline"] - block["wake"] for block in ended), default=0)
+        for block in blocks:
+            reason = "something was pending" if not block["wake"] else "the timer, at its deadline" if \
+                block["deadline"] - block["wake"] - ahead < WAKE_LATE_US else "an event before its deadline"
+            print(f"# idle: BLOCK of {((block['wake'] or block['from']) - block['from']) / 1000:.1f} ms: {reason}")
+        print(f"# idle: besides: {' '.join(others) or '-'} (TIMER_SET starts the tick again)")
+        self.limit("idle, traced", len(blocks) + len(others), WORKLOADS["idle"])
+        self.tap.result("idle: the trace shows the wakes", [] if ended else ["no BLOCK between two marks"])
+
     def check_cpuid(self):
         """The kernel itself executes none once it has its page; a program's C library does at its start."""
         run = Run(self.setup, "cpuid", 1, "mark 1; cat /proc/cpuinfo", trace=True)
@@ -275,6 +301,7 @@ class Figures:
         self.check_tick(*self.check_workloads(run))
         self.check_console(run)
         self.check_boot(run)
+        self.check_idle()
         self.check_cpuid()
         self.check_ipi(1)
         self.check_ipi(3)

@@ -23,11 +23,12 @@ PVCLOCK, PVCLOCK_LIMIT = "paravane_clock=pvclock", 1.45
 SAME = "clearcpuid=112,297,580"
 TIMEOUT_S = 240
 NAMES = ("sum", "getppid", "gettimeofday", "pipe", "forkwait", "forkexec", "mmap", "mprotect")
-# The machine of `pvn run --on bochs`, without the hypervisor.
+# The machine of `pvn run --on bochs`, without the hypervisor. Its memory is the guest's: how many pages the
+# kernel's allocator takes at a time depends on it.
 BOCHSRC = """config_interface: textconfig
 display_library: rfb, options="timeout=0"
 cpu: model=corei7_haswell_4770, count=1, ips=100000000, reset_on_triple_fault=0
-memory: guest=256, host=256
+memory: guest=96, host=96
 romimage: file=/usr/share/bochs/BIOS-bochs-latest
 vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest
 vga: extension=vbe, update_freq=1, realtime=0
