@@ -4,6 +4,8 @@
  * Programmable Interrupt Controller": registers in both modes, priorities, every kind of IPI and
  * destination, the timer in its three modes, errors, APIC_BASE.
  */
+#include <string.h>
+
 #include "fake/pc.h"
 #include "tap.h"
 
@@ -437,8 +439,8 @@ static void x2apic(void)
 /* With register virtualization the CPU stores first, and then a write exit tells of it. */
 static void written_by_cpu(u32 reg, u32 value)
 {
-	lapic_put(&pc->lapic[0], reg, value);
-	set_apic(0, reg, value);
+	memcpy(pc->lapic[0].page + reg, &value, sizeof(value));
+	pc_lapic_written(pc, 0, reg, now);
 }
 
 static void virtual_page(void)
@@ -452,7 +454,7 @@ static void virtual_page(void)
 	written_by_cpu(LAPIC_TIMER_INITIAL, 1000); /* divided by 2 */
 	written_by_cpu(LAPIC_TIMER_DIVIDE, 0xb); /* by 1: the count stays */
 	EXPECT_EQ(apic(0, LAPIC_TIMER_CURRENT), 1000);
-	EXPECT_EQ(pc_vcpu_deadline(pc, 0), now + 2000);
+	EXPECT_EQ(pc_vcpu_deadline(pc, 0), now + 2000 * PC_BUS_NS);
 	written_by_cpu(LAPIC_LVT_TIMER, 0x40040); /* another mode stops it */
 	EXPECT_EQ(pc_vcpu_deadline(pc, 0), PC_NEVER);
 	written_by_cpu(LAPIC_ICR_HIGH, 0x01ffffff);

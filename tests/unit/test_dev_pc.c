@@ -231,11 +231,11 @@ static void told(void)
 	EXPECT(pc_owner(pc) == &fake);
 	set_apic(1, LAPIC_SVR, 0x1ff);
 	set_apic(1, LAPIC_LVT_TIMER, 0x31);
-	set_apic(1, LAPIC_TIMER_INITIAL, 1000000);
+	set_apic(1, LAPIC_TIMER_INITIAL, 1000000 / PC_BUS_NS);
 	EXPECT(fake.timers == 1 && fake.deadline[1] == now + 4 * MS);
-	set_apic(1, LAPIC_TIMER_INITIAL, 2000000); /* later: he will see */
+	set_apic(1, LAPIC_TIMER_INITIAL, 2000000 / PC_BUS_NS); /* later: he will see */
 	EXPECT_EQ(fake.timers, 1);
-	set_apic(1, LAPIC_TIMER_INITIAL, 500000);
+	set_apic(1, LAPIC_TIMER_INITIAL, 500000 / PC_BUS_NS);
 	EXPECT(fake.timers == 2 && fake.deadline[1] == now + 2 * MS);
 	EXPECT_EQ(pc_vcpu_deadline(pc, 1), now + 2 * MS);
 	EXPECT_EQ(pc_vcpu_deadline(pc, 0), PC_NEVER);

@@ -308,9 +308,6 @@ static void test_faults(void)
  */
 static void test_deadly(void)
 {
-	struct vmexit exit = { .code.exit = PV_EXIT_PORT_OUT,
-			       .rip = CODE,
-			       .io = { .bytes = 1, .is_string = true } };
 	u8 byte = 0;
 
 	begin();
