@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: MIT
 """Makes from abi.toml what C, assembler and the tools know of the ABI.
 
-    generate.py abi.toml header|kernel|names|dispatch|docs|golden OUT
+    generate.py abi.toml header|names|kernel|kernel-names|dispatch|docs|golden OUT
     generate.py abi.toml compare GOLDEN
 
 header:   pv_abi.h, numbers and structures; its #defines serve assembler too
-kernel:   paravane-abi.h, the same for Linux
+kernel, kernel-names: both for Linux, with its types and a prefix of their own
 names:    pv_names.h, tables number -> name for traces, statistics and errors
 dispatch: pv_dispatch.h, one row a hypercall; a missing handler is a link error
 docs:     docs/hypercalls.md, the reference (reference.py)
@@ -23,14 +23,24 @@ import reference # noqa: E402
 
 C_TYPES = {"u8": ("uint8_t", 1), "s8": ("int8_t", 1), "s32": ("int32_t", 4), "u16": ("uint16_t", 2), "u32": ("uint32_t", 4), "u64": ("uint64_t", 8), "char": ("char", 1)}
 ARG_TYPES = {"u64", "gpa", "vcpu", "vector", "ns", "reason"}
+RESERVED_KEYS = {"nr", "name", "reserved"}
 CALL_KEYS = {"nr", "name", "args", "what", "errors", "result", "feature", "batch", "units", "since"}
 # Sections of plain numbers; a comment behind a value is its description in the reference.
 TABLES = ("cpuid", "constants", "modes", "shutdown", "areas", "features", "virqs", "states", "flush", "batch",
-          "errno", "classes", "kinds", "groups")
+          "stats_why", "stats_space", "counted", "errno", "classes", "kinds", "groups")
 
 
 def fail(message):
     sys.exit(f"abi.toml: {message}")
+
+
+def is_reserved(call):
+    """A call that was there once: its number and its name stay, and it gives EOPNOTSUPP."""
+    return call.get("reserved", False)
+
+
+def live(abi):
+    return [call for call in abi["call"] if not is_reserved(call)]
 
 
 def field_size(spec):
@@ -52,14 +62,14 @@ def check_tables(abi, described):
                 fail(f"[{table}] {key}: number {value} is used already")
             if not described[table].get(key):
                 fail(f"[{table}] {key}: no comment says what it is")
-    for table in ("classes", "kinds", "modes", "shutdown"):
+    for table in ("classes", "kinds", "modes", "shutdown", "counted"):
         if sorted(abi[table].values()) != list(range(len(abi[table]))):
             fail(f"[{table}]: the numbers have a hole")
 
 
 def check_call(abi, call, seen):
     nr, name = call["nr"], call["name"]
-    unknown = set(call) - CALL_KEYS
+    unknown = set(call) - (RESERVED_KEYS if is_reserved(call) else CALL_KEYS)
     if unknown:
         fail(f"call {name}: unknown key {sorted(unknown)[0]}")
     if nr in seen or name in seen.values():
@@ -69,6 +79,8 @@ def check_call(abi, call, seen):
     if nr & 0xf0 not in abi["groups"].values():
         fail(f"call {name}: number {nr:#x} is in no group")
     seen[nr] = name
+    if is_reserved(call):
+        return
     if not call.get("what") or not call.get("errors"):
         fail(f"call {name}: no description, or no errno causes")
     for errno, cause in call["errors"].items():
@@ -128,9 +140,11 @@ def header(abi):
     out += defines("PV_SHUTDOWN_", abi["shutdown"]) + [""]
     out += defines("PV_", abi["errno"]) + [""]
     for prefix, table in (("AREA_", "areas"), ("FEATURE_BIT_", "features"), ("VIRQ_", "virqs"),
-                          ("STATE_", "states"), ("FLUSH_", "flush"), ("BATCH_FLAG_", "batch")):
+                          ("STATE_", "states"), ("FLUSH_", "flush"), ("BATCH_FLAG_", "batch"),
+                          ("STATS_", "stats_why"), ("STATS_", "stats_space"), ("EVENT_", "counted")):
         out += defines("PV_" + prefix, abi[table]) + [""]
-    for call in abi["call"]:
+    out += [f"#define PV_EVENT_COUNT {len(abi['counted'])}", ""]
+    for call in live(abi):
         out.append(f"#define PV_CALL_{call['name']} {call['nr']:#04x} /* {call['what']} */")
     out += [""] + defines("PV_CLASS_", abi["classes"]) + [f"#define PV_CLASS_COUNT {len(abi['classes'])}", ""]
     for n, row in enumerate(abi["exit"]):
@@ -150,13 +164,14 @@ def header(abi):
     return out + ["", "#endif"]
 
 
-def kernel(abi):
-    """The header for Linux: its types, and a prefix of its own, for PV_ and struct pv_ are taken there."""
-    text = "\n".join(header(abi))
-    for there, here in ((r"\bPV_", "PVN_"), (r"\bpv_", "pvn_"), (r"\bu?int(8|16|32|64)_t\b", None),
-                        ("__ASSEMBLER__", "__ASSEMBLY__"), ("<stddef.h>", "<linux/stddef.h>"),
-                        ("<stdint.h>", "<linux/types.h>")):
-        text = re.sub(there, here or (lambda m: ("__u" if m[0][0] == "u" else "__s") + m[1]), text)
+def for_kernel(lines):
+    """For Linux: its types, and a prefix of its own, for PV_ and struct pv_ are taken there."""
+    text = "\n".join(lines)
+    for there, here in ((r"\bPV_", "PVN_"), (r"\bpv_", "pvn_"), (r"\buint(8|16|32|64)_t\b", r"__u\1"),
+                        (r"\bint(8|16|32|64)_t\b", r"__s\1"), (r"\b__ASSEMBLER__\b", "__ASSEMBLY__"),
+                        (r"\b_Static_assert\b", "static_assert"), ("<stddef.h>", "<linux/stddef.h>"),
+                        ("#include <stdint.h>", "#include <linux/build_bug.h>\n#include <linux/types.h>")):
+        text = re.sub(there, here, text)
     return text.split("\n")
 
 
@@ -171,9 +186,10 @@ def names(abi):
     out += [f"\t[{n}] = {abi['classes'][r['class']]}," for n, r in enumerate(abi["exit"])] + ["};", ""]
     out += table("pv_class_names", [(v, k) for k, v in abi["classes"].items()], len(abi["classes"]))
     out += table("pv_call_names", [(c["nr"], c["name"]) for c in abi["call"]], abi["constants"]["CALL_MAX"])
-    out += table("pv_call_args", [(c["nr"], " ".join(c["args"])) for c in abi["call"]],
+    out += table("pv_call_args", [(c["nr"], " ".join(c["args"])) for c in live(abi)],
                  abi["constants"]["CALL_MAX"])
     out += table("pv_kind_names", [(v, k) for k, v in abi["kinds"].items()], len(abi["kinds"]))
+    out += table("pv_event_names", [(v, k.lower()) for k, v in abi["counted"].items()], len(abi["counted"]))
     out += table("pv_errno_names", [(v, k) for k, v in abi["errno"].items()], max(abi["errno"].values()) + 1)
     out += table("pv_feature_names", [(v, k) for k, v in abi["features"].items()],
                  max(abi["features"].values()) + 1)
@@ -183,11 +199,17 @@ def names(abi):
 
 
 def dispatch(abi):
-    out = ["/* HYPERCALL(number, handler, argument count, units, batchable, feature bits needed) */"]
-    for c in abi["call"]:
+    out = ["/* HYPERCALL_RESERVED(handler): the body of a call that is gone. No domain has feature bit 31. */",
+           "/* HYPERCALL(number, handler, argument count, units, batchable, feature bits needed) */"]
+    for c in live(abi):
         feature = f"1u << PV_FEATURE_BIT_{c['feature'].upper()}" if "feature" in c else "0"
         out.append(f"HYPERCALL({c['nr']:#04x}, hypercall_{c['name'].lower()}, {len(c['args'])}, "
                    f"{c.get('units', 1)}, {str(c.get('batch', False)).lower()}, {feature})")
+    reserved = [c for c in abi["call"] if is_reserved(c)]
+    for c in reserved: # any argument will do, in a batch as well
+        out.append(f"HYPERCALL({c['nr']:#04x}, hypercall_reserved_{c['nr']:02x}, 6, 1, true, 1u << 31)")
+    out += ["#ifdef HYPERCALL_RESERVED"]
+    out += [f"HYPERCALL_RESERVED(hypercall_reserved_{c['nr']:02x})" for c in reserved] + ["#endif"]
     return out
 
 
@@ -204,7 +226,8 @@ def descriptions(text):
     return out
 
 
-C_OUTPUTS = {"header": header, "kernel": kernel, "names": names, "dispatch": dispatch}
+C_OUTPUTS = {"header": header, "names": names, "dispatch": dispatch,
+             "kernel": lambda abi: for_kernel(header(abi)), "kernel-names": lambda abi: for_kernel(names(abi))}
 
 
 def main():

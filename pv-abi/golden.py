@@ -7,7 +7,7 @@ costs in units, and fields that are reserved: those are where additions go.
 import json
 
 TABLES = ("cpuid", "constants", "modes", "shutdown", "areas", "features", "virqs", "states", "flush", "batch",
-          "errno", "classes", "kinds")
+          "stats_why", "stats_space", "counted", "errno", "classes", "kinds")
 
 
 def is_reserved(field):
@@ -20,7 +20,8 @@ def of(abi):
     out |= {table: dict(abi[table]) for table in TABLES}
     out["calls"] = {c["name"]: {"nr": c["nr"], "args": " ".join(c["args"]), "errors": {e: True for e in c["errors"]},
                                 "batch": c.get("batch", False), "feature": c.get("feature", "")}
-                    for c in abi["call"]}
+                    for c in abi["call"] if not c.get("reserved")}
+    out["reserved"] = {f"{c['nr']:#04x}": c["name"] for c in abi["call"] if c.get("reserved")}
     out["exits"] = {e["name"]: {"nr": n, "class": e["class"]} for n, e in enumerate(abi["exit"])}
     out["structs"] = {s["name"]: {"size": s["size"],
                                   "fields": {n: f"{spec} at {offset}" for n, spec, offset in s["fields"]

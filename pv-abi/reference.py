@@ -76,10 +76,13 @@ def call_section(call):
 
 def calls(abi):
     out = ["## Calls", "", "Numbers are grouped by their upper half; they are never used again.", ""]
-    ordered = sorted(abi["call"], key=lambda c: c["nr"])
+    ordered = sorted((c for c in abi["call"] if not c.get("reserved")), key=lambda c: c["nr"])
     out += table(("number", "call", "what it does"),
                  [(f"{c['nr']:#04x}", f"[{c['name']}](#{c['nr']:#04x}-{c['name'].lower()})", c["what"])
                   for c in ordered])
+    gone = [(f"{c['nr']:#04x}", c["name"]) for c in abi["call"] if c.get("reserved")]
+    if gone:
+        out += ["Gone, and -EOPNOTSUPP since:", ""] + table(("number", "call"), gone)
     for group, base in abi["groups"].items():
         members = [c for c in ordered if c["nr"] & 0xf0 == base]
         if members:
@@ -117,6 +120,9 @@ def text(abi, described):
     out += numbers(abi, described, "shutdown", "Reasons of SHUTDOWN")
     out += numbers(abi, described, "flush", "Scopes of TLB_FLUSH")
     out += numbers(abi, described, "batch", "Flags of a batch entry")
+    out += numbers(abi, described, "stats_why", "STATS_READ: why a snapshot was taken")
+    out += numbers(abi, described, "stats_space", "STATS_READ: what a row is about")
+    out += numbers(abi, described, "counted", "STATS_READ: events that are counted")
     out += numbers(abi, described, "errno", "Errnos; values are Linux's")
     out += numbers(abi, described, "constants", "Limits and other constants", "{:#x}")
     out += structures(abi)

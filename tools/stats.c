@@ -15,14 +15,6 @@
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
-/* Events are the channel's own and no part of the ABI, so their names are here (enum order). */
-static const char *const event_names[PV_EVENT_COUNT] = {
-	[PV_EVENT_INJECTED] = "injected",	  [PV_EVENT_SCHED_IN] = "sched_in",
-	[PV_EVENT_MOVED] = "moved",		  [PV_EVENT_TLB_FLUSH] = "tlb_flush",
-	[PV_EVENT_CALL_UNKNOWN] = "call_unknown", [PV_EVENT_CALL_REFUSED] = "call_refused",
-	[PV_EVENT_RESTART] = "restart",
-};
-
 static const char *const space_names[] = {
 	[PV_STATS_EXIT] = "exit",
 	[PV_STATS_CALL] = "call",
@@ -224,7 +216,7 @@ const char *stats_name(uint16_t space, uint16_t code, char buffer[16])
 	case PV_STATS_BATCH:
 		return table_name(pv_call_names, COUNT(pv_call_names), code, buffer);
 	case PV_STATS_EVENT:
-		return table_name(event_names, COUNT(event_names), code, buffer);
+		return table_name(pv_event_names, COUNT(pv_event_names), code, buffer);
 	default:
 		return table_name(NULL, 0, code, buffer);
 	}

@@ -7,6 +7,18 @@
 #include "dispatcher/dispatcher.h"
 #include "machine/x86.h"
 
+/* A call that was there once. Its row needs a feature that there is not: so it is refused. */
+#define HYPERCALL(nr, handler, count, units, batch, feature)
+#define HYPERCALL_RESERVED(handler) \
+	s64 handler(struct vcpu *v) \
+	{ \
+		(void)v; \
+		return -PV_EOPNOTSUPP; \
+	}
+#include "pv_dispatch.h"
+#undef HYPERCALL_RESERVED
+#undef HYPERCALL
+
 static const struct {
 	hypercall_t call;
 	u8 number, args, units;
@@ -128,14 +140,15 @@ unsigned hypercall_number(unsigned row)
 	return rows[row].number;
 }
 
-u32 hypercall_bitmap(const u64 *mask, unsigned word)
+u32 hypercall_bitmap(const u64 *mask, u64 features, unsigned word)
 {
 	u32 bits = 0;
 
 	for (unsigned row = 0; row < HYPERCALL_ROWS; row++) {
 		unsigned number = rows[row].number;
 
-		if (number / 32 == word && (mask[number / 64] & BIT(number % 64)))
+		if (number / 32 == word && (mask[number / 64] & BIT(number % 64)) &&
+		    !(rows[row].feature & ~features))
 			bits |= (u32)BIT(number % 32);
 	}
 	return bits;

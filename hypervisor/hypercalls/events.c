@@ -65,42 +65,48 @@ static bool upcall(struct vcpu *v)
 	return true;
 }
 
-static bool pend_in_area(struct domain *d, unsigned port)
+/* The vCPU that must be told, or NULL. */
+static struct vcpu *pend_in_area(struct domain *d, unsigned port)
 {
 	struct vcpu *v = d->vcpus[d->events.ports[port].vcpu];
 	u64 mask = 0;
 
 	if (v->area == AREA_NONE)
-		return false;
+		return NULL;
 	if (area_test_and_set(v, offsetof(struct pv_vcpu_area, port_pending), port))
-		return false;
+		return NULL;
 	guest_read(&d->p2m, v->area + offsetof(struct pv_vcpu_area, port_mask) + port / 64 * 8,
 		   &mask, 8);
 	if (mask & BIT(port % 64))
-		return false;
+		return NULL;
 	area_test_and_set(v, offsetof(struct pv_vcpu_area, port_selector), port / 64);
-	return upcall(v);
+	return upcall(v) ? v : NULL;
 }
 
 /*
  * Without taking sched_lock: for the scheduler itself, which wakes v as it sees fit. The sender may
  * belong to another domain, so the area must not move, nor its memory go, while it is written.
  */
-static bool pend_locked(struct domain *d, unsigned port)
+static struct vcpu *pend_locked(struct domain *d, unsigned port)
 {
-	bool is_news;
+	struct vcpu *told;
 
 	spin_lock(&d->memory_lock);
-	is_news = pend_in_area(d, port);
+	told = pend_in_area(d, port);
 	spin_unlock(&d->memory_lock);
-	return is_news;
+	return told;
 }
 
-/* A sender that floods costs the receiver nothing more than its first event. */
+/*
+ * A sender that floods costs the receiver nothing more than its first event. Whom to kick was found
+ * under the lock: EVT_ROUTE may move the port meanwhile.
+ */
 void event_pend(struct domain *d, unsigned port)
 {
-	if (pend_locked(d, port))
-		sched_kick(d->vcpus[d->events.ports[port].vcpu]);
+	struct vcpu *told = pend_locked(d, port);
+
+	if (told)
+		sched_kick(told);
 }
 
 void event_virq(struct vcpu *v, unsigned virq)

@@ -31,7 +31,10 @@ unsigned hypercall_units(unsigned number);
 
 /* Number of the call in a row of vcpu->calls. */
 unsigned hypercall_number(unsigned row);
-/* Bitmap word n (32 bits each) of the implemented calls that a domain may use: CPUID +6. */
-u32 hypercall_bitmap(const u64 *mask, unsigned word);
+/*
+ * Bitmap word n (32 bits each) of the implemented calls that are on a domain's list and have their
+ * feature: CPUID +6.
+ */
+u32 hypercall_bitmap(const u64 *mask, u64 features, unsigned word);
 
 #endif

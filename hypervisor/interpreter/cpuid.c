@@ -186,7 +186,7 @@ static void calls_add(struct cpuid_table *t, const struct domain *d)
 		struct cpuid_entry *e = entry_add(t, PV_CPUID_BASE + PV_CPUID_CALLS);
 
 		for (unsigned reg = 0; reg < 4; reg++)
-			e->reg[reg] = hypercall_bitmap(d->call_mask, sub * 4 + reg);
+			e->reg[reg] = hypercall_bitmap(d->call_mask, d->features, sub * 4 + reg);
 	}
 	t->entries[first].subleaves = 2;
 	t->paravane[PV_CPUID_CALLS] = (u8)first;
@@ -194,10 +194,11 @@ static void calls_add(struct cpuid_table *t, const struct domain *d)
 
 static void paravane_add(struct cpuid_table *t, const struct domain *d)
 {
+	const u32 major = PV_ABI_MAJOR + domain_has(d, PV_FEATURE_NEWER_MAJOR);
 	const u32 leaves[][4] = {
 		[PV_CPUID_SIGNATURE] = { PV_CPUID_BASE + PV_CPUID_CALLS, PV_CPUID_SIGNATURE_EBX,
 					 PV_CPUID_SIGNATURE_ECX, PV_CPUID_SIGNATURE_EDX },
-		[PV_CPUID_VERSION] = { PV_ABI_MAJOR << 16 | PV_ABI_MINOR, 0, 0, 0 },
+		[PV_CPUID_VERSION] = { major << 16 | PV_ABI_MINOR, 0, 0, 0 },
 		[PV_CPUID_FEATURES] = { (u32)d->features, (u32)(d->features >> 32), 0, 0 },
 		[PV_CPUID_LIMITS] = { 0, PV_BATCH_ENTRIES, PV_EVENT_PORTS, 0 },
 		[PV_CPUID_TSC_KHZ] = { (u32)tsc_khz, 0, 0, 0 },

@@ -31,7 +31,10 @@
 #define PV_FEATURE_RDTSC_EXIT (1ull << PV_FEATURE_BIT_RDTSC_EXIT) /* opt-in: RDTSC, RDTSCP exit */
 /* Opt-in: INVLPG exits, which no rule expects. */
 #define PV_FEATURE_STRAY_EXITS (1ull << PV_FEATURE_BIT_STRAY_EXITS)
-#define PV_FEATURES_OPT_IN (PV_FEATURE_RDTSC_EXIT | PV_FEATURE_STRAY_EXITS)
+/* Opt-in: a version of the ABI that no guest knows. */
+#define PV_FEATURE_NEWER_MAJOR (1ull << PV_FEATURE_BIT_NEWER_MAJOR)
+#define PV_FEATURES_OPT_IN \
+	(PV_FEATURE_RDTSC_EXIT | PV_FEATURE_STRAY_EXITS | PV_FEATURE_NEWER_MAJOR)
 /* What a paravirtualized domain has unless its description masks it. */
 #define PV_FEATURES_PV (((1ull << (PV_FEATURE_BIT_TSC_STABLE + 1)) - 1) & ~PV_FEATURES_OPT_IN)
 

@@ -16,7 +16,7 @@ enum pv_frame_type {
 	PV_FRAME_HELLO = 1, /* struct pv_frame_hello: once, first */
 	PV_FRAME_LOG = 2, /* text of the hypervisor, one line without newline */
 	PV_FRAME_CONSOLE = 3, /* uint32_t domain, then text as the guest wrote it */
-	PV_FRAME_STATS = 4, /* struct pv_frame_stats, then rows */
+	PV_FRAME_STATS = 4, /* struct pv_frame_stats, then pv_stats_row: as STATS_READ */
 	PV_FRAME_TRACE = 5, /* struct pv_frame_trace, then records */
 	PV_FRAME_DOMAIN_END = 6, /* struct pv_frame_domain_end */
 	PV_FRAME_MACHINE_END = 7, /* struct pv_frame_machine_end: once, last */
@@ -43,48 +43,6 @@ struct pv_frame_hello {
 	char build[32];
 };
 _Static_assert(sizeof(struct pv_frame_hello) == 88, "hello");
-
-enum pv_stats_why { PV_STATS_END = 0, PV_STATS_MARK = 1, PV_STATS_REQUEST = 2 };
-
-/* A snapshot of one vCPU's counters; only rows that are not zero follow. */
-struct pv_frame_stats {
-	uint32_t domain;
-	uint32_t vcpu;
-	uint32_t why;
-	uint32_t rows;
-	uint64_t mark; /* id, where why is MARK */
-	uint64_t tsc;
-};
-_Static_assert(sizeof(struct pv_frame_stats) == 32, "stats");
-
-enum pv_stats_space {
-	PV_STATS_EXIT = 0,
-	PV_STATS_CALL = 1,
-	PV_STATS_BATCH = 2,
-	PV_STATS_EVENT = 3
-};
-
-/* Events that are no transition but worth a number (space EVENT). */
-enum pv_stats_event {
-	PV_EVENT_INJECTED = 0, /* vectors delivered by the hypervisor */
-	PV_EVENT_SCHED_IN = 1, /* times the vCPU was put on a CPU */
-	PV_EVENT_MOVED = 2, /* of them: on another CPU than before */
-	PV_EVENT_TLB_FLUSH = 3, /* VPID/ASID renewed */
-	PV_EVENT_CALL_UNKNOWN = 4, /* hypercalls with a number that is in no table */
-	PV_EVENT_CALL_REFUSED = 5, /* hypercalls that returned an errno */
-	PV_EVENT_RESTART = 6, /* of vCPU 0: times the domain has rebooted */
-	PV_EVENT_COUNT = 7,
-};
-
-struct pv_stats_row {
-	uint16_t space;
-	uint16_t code;
-	uint32_t reserved;
-	uint64_t count;
-	uint64_t ticks; /* TSC ticks spent in the VMM, in all */
-	uint64_t max_ticks;
-};
-_Static_assert(sizeof(struct pv_stats_row) == 32, "stats row");
 
 struct pv_trace_record {
 	uint64_t tsc;

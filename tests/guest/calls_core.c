@@ -4,7 +4,6 @@
  * INFO and STATS_READ say. BATCH_KICK has a payload of its own, batch. Ends by SHUTDOWN itself.
  */
 #include "guest.h"
-#include "host/frame.h"
 
 #define YEAR_2000_NS 946684800000000000ull
 #define NOWHERE (start_info->memory_bytes) /* the first byte that is not memory */

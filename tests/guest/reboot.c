@@ -5,7 +5,6 @@
  * reboot.
  */
 #include "guest.h"
-#include "host/frame.h"
 
 #define SELF 0u
 #define PORT_VECTOR 0x50

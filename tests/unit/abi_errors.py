@@ -13,6 +13,8 @@ with open(sys.argv[1], "rb") as f:
     abi = tomllib.load(f)
 rows = []
 for call in abi["call"]:
+    if call.get("reserved"):
+        continue
     feature = f"1u << {abi['features'][call['feature']]}" if "feature" in call else "0"
     rows.append(f"ABI_CALL({call['name']}, {call['nr']:#04x}, {len(call['args'])}, "
                 f"{int(call.get('batch', False))}, {call.get('units', 1)}, {feature})")

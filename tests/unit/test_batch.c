@@ -232,6 +232,38 @@ static void test_units(void)
 	tap_case("a kick ends at its units, and the next one goes on");
 }
 
+/* Members that take long, as text to a slow serial port does, at the end of a slice. */
+static void test_time(void)
+{
+	for (unsigned is_late = 0; is_late < 2; is_late++) {
+		s64 first;
+
+		begin(0);
+		while (prod < PV_BATCH_ENTRIES)
+			add(PV_CALL_NULL, 0, 0, 0, 0);
+		fake_tsc_step = 100000; /* ns: so long takes each look at the clock */
+		this_cpu()->due = is_late ? fake_tsc : ~0ull;
+		first = kick();
+		if (!is_late) {
+			EXPECT_EQ(first, PV_BATCH_ENTRIES);
+		} else {
+			/*
+			 * A millisecond it has in any case, and the rest is left for the next one.
+			 */
+			EXPECT(first >= 5 && first <= 15);
+			EXPECT_EQ(CONS, first);
+			EXPECT_EQ(status_of(CONS - 1), 0);
+			EXPECT_EQ(status_of(CONS), UNTOUCHED);
+			fake_tsc_step = 0;
+			EXPECT_EQ(kick(), PV_BATCH_ENTRIES - first);
+		}
+		fake_tsc_step = 0;
+		this_cpu()->due = 0;
+		world_destroy();
+	}
+	tap_case("a kick ends at the end of the slice, but not at once");
+}
+
 static void test_wrap(void)
 {
 	begin(0);
@@ -376,6 +408,7 @@ int main(void)
 	test_refused();
 	test_masked();
 	test_units();
+	test_time();
 	test_wrap();
 	test_registers();
 	test_counted();

@@ -193,6 +193,9 @@ static void test_paravane(void)
 		{ .mode = PV_MODE_PV_HAP,
 		  .features_off = PV_FEATURE_HYPERCALLS,
 		  .features_on = PV_FEATURE_RDTSC_EXIT },
+		{ .mode = PV_MODE_PV_HAP,
+		  .features_off = BIT(PV_FEATURE_BIT_EVENTS),
+		  .features_on = PV_FEATURE_NEWER_MAJOR },
 	};
 	u32 calls[PV_CALL_MAX / 32] = { 0 };
 	struct cpuid_regs r;
@@ -209,6 +212,11 @@ static void test_paravane(void)
 	EXPECT_EQ(ask(v, PV_CPUID_BASE + PV_CPUID_VERSION, 0).eax,
 		  PV_ABI_MAJOR << 16 | PV_ABI_MINOR);
 	EXPECT_EQ(ask(v, PV_CPUID_BASE + PV_CPUID_FEATURES, 0).eax, PV_FEATURES_PV);
+	/* The switch with which a guest's refusal is tested; calls go with their feature. */
+	EXPECT_EQ(ask(domains[4]->vcpus[0], PV_CPUID_BASE + PV_CPUID_VERSION, 0).eax,
+		  (PV_ABI_MAJOR + 1) << 16 | PV_ABI_MINOR);
+	r = ask(domains[4]->vcpus[0], PV_CPUID_BASE + PV_CPUID_CALLS, 0);
+	EXPECT(!(r.ecx & BIT(PV_CALL_EVT_SEND - 64)) && r.ebx == calls[1]);
 	EXPECT_EQ(ask(v, PV_CPUID_BASE + PV_CPUID_TSC_KHZ, 0).eax, tsc_khz);
 	r = ask(v, PV_CPUID_BASE + PV_CPUID_IDENTITY, 0);
 	EXPECT(r.eax == PV_MODE_PV_HAP && r.ebx == 0 && r.ecx == 0 && r.edx == 2);

@@ -550,7 +550,16 @@ static void test_allowed(void)
 	EXPECT_EQ(CALL(PV_CALL_NULL), 0);
 	EXPECT_EQ(CALL(PV_CALL_YIELD), -PV_EPERM);
 	EXPECT_EQ(CALL(0xee), -PV_ENOSYS);
-	EXPECT_EQ(hypercall_bitmap(d->call_mask, 0), 1);
+	EXPECT_EQ(hypercall_bitmap(d->call_mask, d->features, 0), 1);
+	/* What CPUID says is there: on the list, and with its feature. */
+	memset(d->call_mask, 0xff, sizeof(d->call_mask));
+	for (unsigned i = 0; i < ARRAY_SIZE(calls); i++) {
+		u32 bit = 1u << calls[i].number % 32, word = calls[i].number / 32;
+		u32 feature = calls[i].feature;
+
+		EXPECT(hypercall_bitmap(d->call_mask, ~0ull, word) & bit);
+		EXPECT(!(hypercall_bitmap(d->call_mask, ~(u64)feature, word) & bit) == !!feature);
+	}
 	/* No hypercalls at all: what the instruction does without us. */
 	v->special = SPECIAL_FORBIDDEN;
 	v->gpr[RAX] = PV_CALL_NULL;
