@@ -55,8 +55,9 @@ static void catch_others(void)
 
 static void explain(void)
 {
-	pvn_note("what you type goes to the guest; Ctrl-] q ends the machine, Ctrl-] Ctrl-] types "
-		 "one Ctrl-], Ctrl-] ? says this again");
+	pvn_note(
+		"what you type goes to the guest; Ctrl-] q ends the machine, Ctrl-] p asks the guests to "
+		"power off, Ctrl-] Ctrl-] types one Ctrl-], Ctrl-] ? says this again");
 }
 
 int console_start(struct console *console, struct errors *e)
@@ -141,12 +142,17 @@ void console_type(struct console *console, const char *typed, size_t bytes)
 			console->is_escaped = true;
 			continue;
 		}
-		if (!console->is_escaped || typed[i] == CONSOLE_ESCAPE)
+		if (!console->is_escaped) {
 			pass(console, typed[i]);
-		else if (typed[i] == 'q' || typed[i] == 'Q')
+		} else if (typed[i] == CONSOLE_ESCAPE || typed[i] == PV_INPUT_POWEROFF) {
+			/* The hypervisor sees to these. */
+			pass(console, CONSOLE_ESCAPE);
+			pass(console, typed[i]);
+		} else if (typed[i] == 'q' || typed[i] == 'Q') {
 			console->wants_end = true;
-		else
+		} else {
 			explain();
+		}
 		console->is_escaped = false;
 	}
 }

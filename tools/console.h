@@ -8,9 +8,10 @@
 #ifndef TOOLS_CONSOLE_H
 #define TOOLS_CONSOLE_H
 
+#include "host/bundle.h"
 #include "pvn.h"
 
-#define CONSOLE_ESCAPE 0x1d /* Ctrl-] */
+#define CONSOLE_ESCAPE PV_INPUT_ESCAPE /* Ctrl-] */
 #define CONSOLE_PENDING_MAX 4096u
 
 struct console {

@@ -13,11 +13,12 @@
 
 #define INPUT_POLL_NS 10000000u
 
-static bool has_input;
+static bool has_input, is_escaped; /* is_escaped: PV_INPUT_ESCAPE was the last byte */
 
 void timers_init(bool input)
 {
 	has_input = input;
+	is_escaped = false;
 }
 
 /* A timer that has run out: again after its period, and an event to whoever wants to know. */
@@ -37,6 +38,42 @@ static void fire(struct vcpu *v, u64 now)
 		sched_unblock(v);
 }
 
+/* A virq from here, where no other CPU's scheduler may be asked: its lock is ours. */
+static void virq_send(const struct cpu *cpu, struct vcpu *v, unsigned virq, u64 now)
+{
+	event_virq(v, virq);
+	if (v->state == VCPU_BLOCKED && sched_must_wake(v, now))
+		sched_unblock(v);
+	else if (v->state == VCPU_RUNNING && v->cpu != cpu)
+		apic_send_kick(v->cpu);
+}
+
+static void ask_poweroff(const struct cpu *cpu, u64 now)
+{
+	for (u32 d = 0; d < domain_count; d++)
+		for (u32 i = 0; !domains[d]->ending && i < domains[d]->vcpu_count; i++)
+			virq_send(cpu, domains[d]->vcpus[i], PV_VIRQ_SHUTDOWN, now);
+}
+
+/* Takes what is meant for us out of the text; returns what is left of it. */
+static size_t input_obey(const struct cpu *cpu, char *text, size_t count, u64 now)
+{
+	size_t left = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (!is_escaped && text[i] == PV_INPUT_ESCAPE) {
+			is_escaped = true;
+			continue;
+		}
+		if (is_escaped && text[i] == PV_INPUT_POWEROFF)
+			ask_poweroff(cpu, now);
+		else if (!is_escaped || text[i] == PV_INPUT_ESCAPE)
+			text[left++] = text[i];
+		is_escaped = false;
+	}
+	return left;
+}
+
 /*
  * What somebody typed goes to the first domain. The serial port is asked, not listened to: only a
  * machine with a person before it has this on, and exits do not matter there.
@@ -47,18 +84,14 @@ static u64 input_poll(const struct cpu *cpu, u64 now)
 	char text[16];
 	size_t count;
 
-	if (!has_input || cpu->index || !domain_count || d->ending)
+	if (!has_input || cpu->index || !domain_count)
 		return NEVER;
-	count = serial_read(text, sizeof(text));
-	if (count && d->platform) {
+	count = input_obey(cpu, text, serial_read(text, sizeof(text)), now);
+	if (count && !d->ending && d->platform) {
 		platform_input(d, text, count);
-	} else if (count) {
+	} else if (count && !d->ending) {
 		console_type(&d->console, text, count);
-		event_virq(d->vcpus[0], PV_VIRQ_CONSOLE);
-		if (d->vcpus[0]->state == VCPU_BLOCKED && sched_must_wake(d->vcpus[0], now))
-			sched_unblock(d->vcpus[0]);
-		else if (d->vcpus[0]->state == VCPU_RUNNING && d->vcpus[0]->cpu != cpu)
-			apic_send_kick(d->vcpus[0]->cpu);
+		virq_send(cpu, d->vcpus[0], PV_VIRQ_CONSOLE, now);
 	}
 	return now + ns_to_tsc(INPUT_POLL_NS);
 }

@@ -40,9 +40,12 @@
 
 /*
  * Somebody types on the first serial port: it is input of the first domain and carries no text of
- * ours, and console output does not wait for the end of its line.
+ * ours, and console output does not wait for the end of its line. Ctrl-] p there asks all domains
+ * to power off (virq SHUTDOWN); Ctrl-] twice is one for the domain.
  */
 #define PV_BUNDLE_INPUT (1ull << 0)
+#define PV_INPUT_ESCAPE 0x1d
+#define PV_INPUT_POWEROFF 'p'
 
 struct pv_bundle_header {
 	uint32_t magic;

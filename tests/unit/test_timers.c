@@ -259,10 +259,52 @@ static void test_typed(void)
 	EXPECT_EQ(sim_call(v, hypercall_console_read, 0x20000, 4), 3);
 	caller_get(v, 0x20000, text, sizeof(text));
 	EXPECT(!memcmp(text, "ls\n", 3));
+	/* An escape is for us: alone it is nobody's, twice it is the domain's. */
+	fake_typed = "\x1dx\x1d";
+	sim_run(11000000);
+	EXPECT_EQ(upcalls, 1);
+	fake_typed = "\x1d";
+	sim_run(11000000);
+	EXPECT_EQ(upcalls, 2);
+	EXPECT_EQ(sim_call(v, hypercall_console_read, 0x20000, 4), 1);
 	fake_typed = NULL;
 	sched_init(SLICE, false);
 	sim_finish();
 	tap_case("what is typed wakes the first domain");
+}
+
+static void all_sleep_again(struct vcpu *who)
+{
+	take_upcall(who);
+	sim_halt(who);
+}
+
+/* Ctrl-] p: every domain that listens is told, wherever it sleeps; nobody sees a key. */
+static void test_poweroff(void)
+{
+	static const struct world_domain two[] = { { .mode = PV_MODE_PV_HAP, .vcpus = 1 },
+						   { .mode = PV_MODE_PV_HAP, .vcpus = 1 } };
+
+	sim_begin(two, 2, 2);
+	sched_init(SLICE, true);
+	sim_run(100);
+	for (u32 d = 0; d < 2; d++) {
+		v = domains[d]->vcpus[0];
+		fake_this_cpu = v->cpu;
+		listen(PV_VIRQ_SHUTDOWN);
+	}
+	sim_run(100);
+	sim_guest = all_sleep_again;
+	upcalls = 0;
+	sim_run(100);
+	fake_typed = "\x1dp";
+	sim_run(11000000);
+	EXPECT_EQ(upcalls, 2);
+	EXPECT_EQ(sim_call(domains[0]->vcpus[0], hypercall_console_read, 0x20000, 4), 0);
+	fake_typed = NULL;
+	sched_init(SLICE, false);
+	sim_finish();
+	tap_case("who types Ctrl-] p asks all domains to power off");
 }
 
 static void test_kicks(void)
@@ -342,6 +384,7 @@ int main(void)
 	test_waiting();
 	test_watchdog();
 	test_typed();
+	test_poweroff();
 	test_kicks();
 	test_stops();
 	return tap_done();
