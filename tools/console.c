@@ -55,9 +55,8 @@ static void catch_others(void)
 
 static void explain(void)
 {
-	pvn_note(
-		"what you type goes to the guest; Ctrl-] q ends the machine, Ctrl-] p asks the guests to "
-		"power off, Ctrl-] Ctrl-] types one Ctrl-], Ctrl-] ? says this again");
+	pvn_note("what you type goes to the guest; Ctrl-] q ends the machine, Ctrl-] p asks the "
+		 "guests to power off, Ctrl-] Ctrl-] types one Ctrl-], Ctrl-] ? says this again");
 }
 
 int console_start(struct console *console, struct errors *e)
