@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the emulated PC says to our vCPUs, and when. What it asks for while its lock is held is
+ * noted as bits and carried out by platform_settle() when the lock is free again: the order of
+ * locks is sched_lock, then the PC's.
+ */
+#include "interpreter/platform_internal.h"
+#include "dispatcher/schedule.h"
+#include "machine/cpu.h"
+#include "machine/machine.h"
+#include "machine/x86.h"
+#include "trace/trace.h"
+
+/* ---- what the PC says ------------------------------------------------------------------------ */
+
+static void note(u32 *bits, u32 vcpu)
+{
+	__atomic_fetch_or(bits, (u32)BIT(vcpu), __ATOMIC_SEQ_CST);
+}
+
+static void unnote(u32 *bits, u32 vcpu)
+{
+	__atomic_fetch_and(bits, ~(u32)BIT(vcpu), __ATOMIC_SEQ_CST);
+}
+
+static u32 noted(u32 *bits)
+{
+	return *bits ? __atomic_exchange_n(bits, 0, __ATOMIC_SEQ_CST) : 0;
+}
+
+static void on_look(struct pc *pc, u32 vcpu)
+{
+	struct platform *p = pc_owner(pc);
+
+	vcpu_attend(p->domain->vcpus[vcpu], ATTENTION_IRQ);
+	note(&p->looks, vcpu);
+}
+
+static void on_nmi(struct pc *pc, u32 vcpu)
+{
+	struct platform *p = pc_owner(pc);
+
+	nmi_raise(p->domain->vcpus[vcpu]);
+	note(&p->looks, vcpu);
+}
+
+/* Timers of devices are kept by the first vCPU's CPU. */
+static void on_timer(struct pc *pc, u32 vcpu, u64 deadline)
+{
+	(void)deadline;
+	note(&((struct platform *)pc_owner(pc))->rearms, vcpu == PC_DEVICES ? 0 : vcpu);
+}
+
+static void on_init(struct pc *pc, u32 vcpu)
+{
+	note(&((struct platform *)pc_owner(pc))->inits, vcpu);
+}
+
+static void on_sipi(struct pc *pc, u32 vcpu, u8 vector)
+{
+	struct platform *p = pc_owner(pc);
+
+	p->startup_page[vcpu] = vector;
+	note(&p->startups, vcpu);
+}
+
+static void on_text(struct pc *pc, u8 byte)
+{
+	char c = (char)byte;
+
+	console_write(&((struct platform *)pc_owner(pc))->domain->console, &c, 1);
+}
+
+static void on_end(struct pc *pc, enum pc_end why)
+{
+	struct platform *p = pc_owner(pc);
+
+	p->why_ends = why;
+	p->ends = true;
+}
+
+const struct pc_host platform_host = {
+	.look = on_look,
+	.nmi = on_nmi,
+	.timer = on_timer,
+	.init = on_init,
+	.sipi = on_sipi,
+	.text = on_text,
+	.end = on_end,
+};
+
+/* ---- and what becomes of it ------------------------------------------------------------------ */
+
+/* It stops, wherever it is, and waits for a start-up. The last one that runs stays. */
+static void carry_out_init(struct platform *p, struct vcpu *v)
+{
+	unnote(&p->startups, v->id);
+	note(&p->awaits_startup, v->id);
+	if (v->state == VCPU_STOPPED || v->state == VCPU_STARTING || !sched_may_stop(v))
+		return;
+	vcpu_attend(v, ATTENTION_STOP);
+	sched_kick(v);
+}
+
+/* SDM vol. 3, "Processor State After Reset" and "MP Initialization": real mode at page VV000. */
+static void carry_out_startup(struct platform *p, struct vcpu *v)
+{
+	const struct pv_vcpu_context start = {
+		.cs = (u16)(p->startup_page[v->id] << 8),
+		.rflags = RFLAGS_FIXED1,
+		.cr0 = CR0_CD | CR0_NW | CR0_ET,
+	};
+
+	if (!(p->awaits_startup & BIT(v->id)))
+		return;
+	/* Where it is still on its way to stopping, platform_stopped() finds the bit. */
+	note(&p->startups, v->id);
+	if (!sched_claim(v))
+		return;
+	unnote(&p->startups, v->id);
+	unnote(&p->awaits_startup, v->id);
+	context_start(v, &start);
+	sched_start(v);
+}
+
+void platform_stopped(struct vcpu *v)
+{
+	struct platform *p = v->domain->platform;
+
+	if (p && (p->startups & BIT(v->id)))
+		carry_out_startup(p, v);
+}
+
+static void carry_out(struct platform *p, u32 bits, void (*what)(struct platform *, struct vcpu *))
+{
+	for (; bits; bits &= bits - 1)
+		what(p, p->domain->vcpus[__builtin_ctz(bits)]);
+}
+
+static void carry_out_look(struct platform *p, struct vcpu *v)
+{
+	(void)p;
+	if (v != this_cpu()->current)
+		sched_kick(v);
+}
+
+static void carry_out_rearm(struct platform *p, struct vcpu *v)
+{
+	(void)p;
+	vcpu_attend(v, ATTENTION_KICK);
+	/* Also where it sleeps: the CPU that keeps its timer is to look again. */
+	if (v->cpu && v->cpu != this_cpu())
+		apic_send_kick(v->cpu);
+}
+
+void platform_settle(struct vcpu *v)
+{
+	struct platform *p = v->domain->platform;
+
+	carry_out(p, noted(&p->looks), carry_out_look);
+	carry_out(p, noted(&p->rearms), carry_out_rearm);
+	carry_out(p, noted(&p->inits), carry_out_init);
+	carry_out(p, noted(&p->startups), carry_out_startup);
+	if (unlikely(p->ends)) {
+		p->ends = false;
+		vm_shutdown(p->domain,
+			    p->why_ends == PC_END_RESET ? PV_SHUTDOWN_REBOOT : PV_SHUTDOWN_POWEROFF,
+			    0);
+	}
+}
+
+/* ---- interrupts and time --------------------------------------------------------------------- */
+
+int platform_irq(struct vcpu *v)
+{
+	return pc_interrupt_peek(v->domain->platform->pc, v->id);
+}
+
+int platform_irq_take(struct vcpu *v, int vector)
+{
+	(void)vector;
+	return pc_interrupt_accept(v->domain->platform->pc, v->id, rdtsc());
+}
+
+/* As platform_settle(), but the scheduler's lock is held already. */
+static void looks_settle(struct platform *p, u64 now)
+{
+	for (u32 bits = noted(&p->looks); bits; bits &= bits - 1) {
+		struct vcpu *v = p->domain->vcpus[__builtin_ctz(bits)];
+
+		if (v->state == VCPU_BLOCKED && sched_must_wake(v, now))
+			sched_unblock(v);
+		else if (v->state == VCPU_RUNNING && v->cpu != this_cpu())
+			apic_send_kick(v->cpu);
+	}
+}
+
+u64 platform_tick(struct vcpu *v, u64 now)
+{
+	struct platform *p = v->domain->platform;
+	u64 next = pc_tick_vcpu(p->pc, v->id, now);
+
+	if (v->id == 0)
+		next = min(next, pc_tick_vcpu(p->pc, PC_DEVICES, now));
+	looks_settle(p, now);
+	return next;
+}
+
+void platform_input(struct domain *d, const char *text, size_t count)
+{
+	u64 now = rdtsc();
+
+	pc_input(d->platform->pc, (const u8 *)text, count, now);
+	looks_settle(d->platform, now);
+}
