@@ -24,6 +24,7 @@ enum vreg {
 	VREG_CODE_BYTES, /* read only: 2, 4 or 8 = 16, 32 or 64-bit code */
 	VREG_FS_BASE, VREG_GS_BASE, VREG_SYSENTER_CS, VREG_SYSENTER_ESP, VREG_SYSENTER_EIP,
 	VREG_DR6,
+	VREG_TSC_OFFSET, /* the guest's TSC less the machine's; only in full virtualization */
 	VREG_SHADOW, /* not 0: STI or MOV SS holds events off for one instruction. Write: 0 only */
 };
 

@@ -41,6 +41,7 @@ static void vcpus_reset(struct domain *d)
 		struct vcpu *v = d->vcpus[i];
 
 		context_reset(v);
+		v->tsc_offset = 0;
 		v->is_kickable = false;
 		v->state_since = rdtsc();
 		memset(v->state_tsc, 0, sizeof(v->state_tsc));

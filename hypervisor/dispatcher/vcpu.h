@@ -87,6 +87,7 @@ struct vcpu {
 	u8 cr8;
 	u64 xcr0;
 	void *context; /* struct context: what is switched by hand */
+	u64 tsc_offset; /* its TSC less the machine's; survives INIT, as the register does */
 	void *apic_page; /* registers of its emulated local APIC, NULL = none */
 
 	struct last_exit last[LAST_EXITS];

@@ -134,6 +134,9 @@ static void platform_adjust(struct cpuid_table *t)
 	one->reg[2] |= BIT(21) | BIT(24);
 	one->reg[3] |= BIT(9);
 	t->entries[t->basic[6]].reg[0] |= BIT(2); /* the APIC timer never stops */
+	t->entries[t->basic[7]].reg[1] |= BIT(1); /* TSC_ADJUST */
+	/* What PV guests are told by TSC_STABLE. */
+	t->entries[t->extended[7]].reg[3] |= BIT(8);
 	clock[0] = 1000;
 	clock[1] = (u32)(tsc_khz * 1000 / (PC_BUS_HZ / 1000));
 	clock[2] = PC_BUS_HZ;

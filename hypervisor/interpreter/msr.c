@@ -67,10 +67,29 @@ static bool get_apic_base(struct vcpu *v, u32 msr, u64 *value)
 
 static bool get_tsc(struct vcpu *v, u32 msr, u64 *value)
 {
-	(void)v;
 	(void)msr;
-	*value = rdtsc();
+	*value = rdtsc() + v->tsc_offset;
 	return true;
+}
+
+static bool set_tsc(struct vcpu *v, u32 msr, u64 value)
+{
+	(void)msr;
+	return v->domain->platform && platform_set_tsc_offset(v, value - rdtsc());
+}
+
+/* SDM vol. 3, "IA32_TSC_ADJUST MSR": what has been added to the TSC since the reset. */
+static bool get_tsc_adjust(struct vcpu *v, u32 msr, u64 *value)
+{
+	(void)msr;
+	*value = v->tsc_offset;
+	return v->domain->platform;
+}
+
+static bool set_tsc_adjust(struct vcpu *v, u32 msr, u64 value)
+{
+	(void)msr;
+	return v->domain->platform && platform_set_tsc_offset(v, value);
 }
 
 #define PASS .read = MSR_PASS, .write = MSR_PASS
@@ -84,8 +103,12 @@ const struct msr_rule msr_rules[] = {
 	{ .first = 0xc0000081, .last = 0xc0000084, PASS, .why = "syscall targets: context table" },
 	{ .first = 0x174, .last = 0x176, PASS, .why = "SYSENTER: the world switch moves them" },
 	{ ONE(0xc0000103), PASS, .why = "TSC_AUX: context table, where RDTSCP exists" },
-	{ ONE(0x10), .read = MSR_CALL, .write = MSR_DENY, .get = get_tsc,
-	  .why = "the TSC is the machine's: RDTSC reads it without an exit, nobody sets it" },
+	{ ONE(0x10), .read = MSR_CALL, .write = MSR_CALL, .get = get_tsc, .set = set_tsc,
+	  .why = "the TSC is the machine's: RDTSC reads it without an exit; only in an emulated PC "
+		 "it can be set, by an offset" },
+	{ ONE(0x3b), .read = MSR_CALL, .write = MSR_CALL, .get = get_tsc_adjust,
+	  .set = set_tsc_adjust, .why = "TSC_ADJUST: the same offset; kernels that find it need not "
+					"watch the TSC by another clock" },
 	{ ONE(0xc0000080), .read = MSR_CALL, .write = MSR_CALL, .get = get_efer, .set = set_efer,
 	  .why = "EFER: LME and LMA follow paging, SVME is never the guest's" },
 	{ ONE(0x277), .read = MSR_CALL, .write = MSR_CALL, .get = get_pat, .set = set_pat,

@@ -81,13 +81,39 @@ bool platform_mmio_write(struct vcpu *v, gpa_t gpa, unsigned bytes, u64 value)
 
 bool platform_msr_read(struct vcpu *v, u32 msr, u64 *value)
 {
-	return pc_msr_read(v->domain->platform->pc, v->id, msr, value, rdtsc());
+	bool ok = pc_msr_read(v->domain->platform->pc, v->id, msr, value, rdtsc());
+
+	if (msr == MSR_TSC_DEADLINE && *value)
+		*value += v->tsc_offset;
+	return ok;
+}
+
+/* The PC's times are the machine's. 0 would disarm, so what falls there is a tick later. */
+static u64 deadline_of(const struct vcpu *v, u64 value)
+{
+	if (!value)
+		return 0;
+	/* Before the machine's own time began: past, whatever the difference says. */
+	return value > v->tsc_offset || (s64)v->tsc_offset < 0 ? value - v->tsc_offset : 1;
+}
+
+bool platform_set_tsc_offset(struct vcpu *v, u64 offset)
+{
+	u64 deadline;
+
+	platform_msr_read(v, MSR_TSC_DEADLINE, &deadline);
+	v->tsc_offset = offset;
+	backend->write(v, VREG_TSC_OFFSET, offset);
+	return !deadline || platform_msr_write(v, MSR_TSC_DEADLINE, deadline);
 }
 
 bool platform_msr_write(struct vcpu *v, u32 msr, u64 value)
 {
-	bool ok = pc_msr_write(v->domain->platform->pc, v->id, msr, value, rdtsc());
+	bool ok;
 
+	if (msr == MSR_TSC_DEADLINE)
+		value = deadline_of(v, value);
+	ok = pc_msr_write(v->domain->platform->pc, v->id, msr, value, rdtsc());
 	if (msr == MSR_APIC_BASE && ok)
 		access_page_place(v->domain);
 	if (msr == MSR_TSC_DEADLINE)

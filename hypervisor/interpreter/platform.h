@@ -22,6 +22,8 @@ bool platform_mmio_write(struct vcpu *v, gpa_t gpa, unsigned bytes, u64 value);
 /* Local APIC and its timer; false: #GP. */
 bool platform_msr_read(struct vcpu *v, u32 msr, u64 *value);
 bool platform_msr_write(struct vcpu *v, u32 msr, u64 value);
+/* From now on its TSC is the machine's and so much more; deadlines stay where they are in it. */
+bool platform_set_tsc_offset(struct vcpu *v, u64 offset);
 /* CR8 is the upper half of the local APIC's task priority. */
 u8 platform_cr8(struct vcpu *v);
 void platform_set_cr8(struct vcpu *v, u8 value);

@@ -62,7 +62,7 @@ enum verdict interpret_hlt(struct vcpu *v, struct vmexit *exit)
 /* Only where the domain asked for it (features: rdtsc_exit); the value is the machine's own. */
 enum verdict interpret_rdtsc(struct vcpu *v, struct vmexit *exit)
 {
-	u64 now = rdtsc();
+	u64 now = rdtsc() + v->tsc_offset;
 
 	if ((backend->read(v, VREG_CR4) & CR4_TSD) && backend->read(v, VREG_CPL) != 0)
 		return fault(v, VEC_GP);

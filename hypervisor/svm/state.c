@@ -67,6 +67,7 @@ static const u16 plain_fields[] = {
 	[VREG_SYSENTER_CS] = offsetof(struct vmcb, sysenter_cs),
 	[VREG_SYSENTER_ESP] = offsetof(struct vmcb, sysenter_esp),
 	[VREG_SYSENTER_EIP] = offsetof(struct vmcb, sysenter_eip),
+	[VREG_TSC_OFFSET] = offsetof(struct vmcb, tsc_offset),
 };
 
 static u64 *plain_field(struct vmcb *vmcb, enum vreg reg)

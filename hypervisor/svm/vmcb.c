@@ -112,6 +112,7 @@ void vmcb_init(struct vcpu *v)
 	vmcb->nested_control = svm_caps.controls[NESTED];
 	vmcb->n_cr3 = (hpa_t)v->domain->hap.root;
 	vmcb->g_pat = PAT_RESET;
+	vmcb->tsc_offset = v->tsc_offset;
 	vmcb->eventinj = 0;
 	svm_of(v)->nrip_mask = svm_backend.hw_features & PV_HW_NEXT_RIP ? ~0ull : 0;
 }

@@ -138,8 +138,11 @@ void vmcs_init(struct vcpu *v)
 		x->primary |= PRIMARY_INVLPG_EXITING;
 	if (!(hw & PV_HW_VIRTUAL_INTERRUPTS))
 		secondary &= ~(u32)SECONDARY_VIRTUAL_INTERRUPT_DELIVERY;
-	if (v->apic_page)
+	if (v->apic_page) {
 		secondary = apic_controls(v, secondary);
+		x->primary |= PRIMARY_USE_TSC_OFFSETTING;
+		vmwrite(TSC_OFFSET, v->tsc_offset);
+	}
 	vmwrite(PIN_CONTROLS, x->pin);
 	vmwrite(PRIMARY_CONTROLS, x->primary);
 	vmwrite(SECONDARY_CONTROLS, secondary);

@@ -116,6 +116,8 @@ static void test_apic(void)
 	EXPECT_EQ(ask(domains[1]->vcpus[0], 1, 0).ecx & (BIT(21) | BIT(24)), BIT(21) | BIT(24));
 	EXPECT_EQ(ask(domains[1]->vcpus[0], 0, 0).eax, 0x16);
 	EXPECT(ask(domains[1]->vcpus[0], 6, 0).eax & BIT(2));
+	EXPECT(ask(domains[1]->vcpus[0], 7, 0).ebx & BIT(1));
+	EXPECT(!(ask(domains[0]->vcpus[0], 7, 0).ebx & BIT(1)));
 	EXPECT_EQ(ask(domains[1]->vcpus[0], 0x15, 0).ecx, PC_BUS_HZ);
 	EXPECT_EQ((u64)ask(domains[1]->vcpus[0], 0x15, 0).ebx * (PC_BUS_HZ / 1000) /
 			  ask(domains[1]->vcpus[0], 0x15, 0).eax,
