@@ -150,7 +150,7 @@ class Boots:
         text = MACHINE.format(vcpus=vcpus, cpus=cpus, cmdline=cmdline, kernel=self.kernel, initrd=self.initrd)
         return self.write(f"linux-{vcpus}-{cpus}-{abs(hash((cmdline, more))) % 10000}.yaml", text + more)
 
-    def run(self, machine, *arguments, seconds=90):
+    def run(self, machine, *arguments, seconds=240):
         """pvn run to its end: exit code, standard output, standard error."""
         return finish([self.pvn, "run", machine, "--on", self.host, "--timeout", str(seconds), *arguments],
                       seconds + 30)

@@ -2,6 +2,7 @@
 /*
  * The good neighbour: works for ms= milliseconds beside domains that die, spin or loop, makes all
  * kinds of exits, and checks that its memory and its clock are its own. Every tenth it says so.
+ * relax= is how many PAUSEs it makes in a round.
  */
 #include "guest.h"
 
@@ -27,6 +28,7 @@ static unsigned count_wrong(u64 seed)
 void guest_main(void)
 {
 	u64 period = arg_number("ms", 50) * tsc_khz() / 10;
+	u64 relax = arg_number("relax", 2000);
 	unsigned calls_wrong = 0;
 
 	plan(12);
@@ -42,7 +44,7 @@ void guest_main(void)
 			calls_wrong += hypercall(PV_CALL_YIELD, 0, 0) != 0;
 			cpuid(1, 0);
 			inb(0x2f0);
-			for (unsigned n = 0; n < 2000; n++)
+			for (u64 n = 0; n < relax; n++)
 				cpu_relax();
 			rounds++;
 		} while (rdtsc() < end);
