@@ -57,6 +57,8 @@ bool sched_claim(struct vcpu *v); /* stopped -> starting; false: it runs, or is 
 void sched_start(struct vcpu *v); /* a claimed vCPU becomes runnable */
 void sched_domain_gone(void); /* one domain fewer; with the last one sched_next() returns NULL */
 void sched_kick(struct vcpu *v); /* it has attention: wake it, or make it leave the guest */
+/* The same for an interrupt that `from`, which exited just now, sends within its domain. */
+void sched_ipi(struct vcpu *from, struct vcpu *to);
 void sched_end(struct domain *d); /* each of its vCPUs leaves its CPU for good */
 void sched_wake(struct vcpu *v); /* ends its BLOCK, or the next one */
 bool sched_may_stop(struct vcpu *v); /* false: it is the last one that runs. Then it must stop. */

@@ -152,6 +152,22 @@ void sched_kick(struct vcpu *v)
 		apic_send_kick(running);
 }
 
+/*
+ * Who sends an IPI mostly waits for it to be taken. One that is runnable and finds no CPU but the
+ * sender's would be waited for to the end of a slice, with interrupts off as often as not.
+ */
+void sched_ipi(struct vcpu *from, struct vcpu *to)
+{
+	bool waits;
+
+	sched_kick(to);
+	spin_lock(&sched_lock);
+	waits = to->state == VCPU_RUNNABLE && may_run(to, from->cpu) && !(idle_cpus & to->cpu_mask);
+	spin_unlock(&sched_lock);
+	if (waits && to != from)
+		vcpu_attend(from, ATTENTION_YIELD);
+}
+
 void sched_wake(struct vcpu *v)
 {
 	v->wake_sticky = true;

@@ -62,13 +62,13 @@ static bool is_vector(u64 vector)
 	return vector == VEC_NMI || (vector >= 32 && vector <= 255);
 }
 
-static void vector_send(struct vcpu *to, unsigned vector)
+static void vector_send(struct vcpu *from, struct vcpu *to, unsigned vector)
 {
 	if (vector == VEC_NMI)
 		nmi_raise(to);
 	else
 		irq_raise(to, vector);
-	sched_kick(to);
+	sched_ipi(from, to);
 }
 
 s64 hypercall_ipi_mask(struct vcpu *v)
@@ -80,7 +80,7 @@ s64 hypercall_ipi_mask(struct vcpu *v)
 		return -PV_EINVAL;
 	for (u32 i = 0; i < d->vcpu_count; i++)
 		if (mask & BIT(i))
-			vector_send(d->vcpus[i], (unsigned)vector);
+			vector_send(v, d->vcpus[i], (unsigned)vector);
 	return 0;
 }
 
@@ -93,7 +93,7 @@ s64 hypercall_ipi_send(struct vcpu *v)
 		return -PV_EINVAL;
 	if (id >= d->vcpu_count)
 		return -PV_ENOENT;
-	vector_send(d->vcpus[id], (unsigned)vector);
+	vector_send(v, d->vcpus[id], (unsigned)vector);
 	return 0;
 }
 

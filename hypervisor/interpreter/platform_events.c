@@ -141,7 +141,7 @@ static void carry_out_look(struct platform *p, struct vcpu *v)
 {
 	(void)p;
 	if (v != this_cpu()->current)
-		sched_kick(v);
+		sched_ipi(this_cpu()->current, v);
 }
 
 static void carry_out_rearm(struct platform *p, struct vcpu *v)
