@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What no emulation knows ends the domain with its bytes: kind=movdqa and kind=fxsave on a
+ * register, kind=fetch runs code there, kind=table has a page table there.
+ */
+#include "pc.h"
+
+#define NOWHERE 0xfd000000ull
+
+void guest_main(void)
+{
+	pc_init();
+	pc_map(NOWHERE);
+	print("kind known\n");
+	if (arg_is("kind", "movdqa"))
+		__asm__ volatile("movdqa %%xmm1, (%0)" : : "r"(LAPIC_BASE + APIC_TPR) : "memory");
+	else if (arg_is("kind", "fxsave"))
+		__asm__ volatile("fxsave (%0)" : : "r"(NOWHERE) : "memory");
+	else if (arg_is("kind", "fetch"))
+		__asm__ volatile("jmp *%0" : : "r"(NOWHERE) : "memory");
+	else if (arg_is("kind", "table"))
+		write_cr3(NOWHERE);
+	bail("it lives on");
+}
