@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What no emulation knows ends the domain with its bytes: kind=movdqa and kind=fxsave on a
- * register, kind=fetch runs code there, kind=table has a page table there.
+ * register, kind=fetch and kind=code run what is there, kind=table and kind=stack have a page table
+ * and a stack there.
  */
 #include "pc.h"
 
@@ -20,5 +21,9 @@ void guest_main(void)
 		__asm__ volatile("jmp *%0" : : "r"(NOWHERE) : "memory");
 	else if (arg_is("kind", "table"))
 		write_cr3(NOWHERE);
+	else if (arg_is("kind", "stack"))
+		__asm__ volatile("mov %0, %%rsp; int3" : : "r"(NOWHERE + 0xf00) : "memory");
+	else if (arg_is("kind", "code"))
+		__asm__ volatile("jmp *%0" : : "r"(LAPIC_BASE) : "memory");
 	bail("it lives on");
 }
