@@ -15,29 +15,43 @@
 
 /* ---- the emulator's memory and ports --------------------------------------------------------- */
 
-/* An access that stays within a page. */
+/*
+ * An access that stays within a page. -PV_EFAULT: protected, or no memory in a domain without
+ * devices.
+ */
 typedef int (*part_t)(struct vcpu *v, gpa_t gpa, void *bytes, unsigned count);
 
+/* A device takes eight bytes at most, and where there is none all bits are set. */
 static int read_part(struct vcpu *v, gpa_t gpa, void *to, unsigned count)
 {
-	u64 value = ~0ull;
-
 	if (!guest_read(&v->domain->p2m, gpa, to, count))
 		return 0;
-	platform_mmio_read(v, gpa, min(count, 8u), &value);
-	memcpy(to, &value, min(count, 8u));
+	if (!v->domain->platform)
+		return -PV_EFAULT;
+	for (unsigned done = 0; done < count; done += 8) {
+		unsigned now = min(count - done, 8u);
+		u64 value = ~0ull;
+
+		platform_mmio_read(v, gpa + done, now, &value);
+		memcpy((u8 *)to + done, &value, now);
+	}
 	return 0;
 }
 
 static int write_part(struct vcpu *v, gpa_t gpa, void *from, unsigned count)
 {
-	u64 value = 0;
-
 	if (p2m_lookup(&v->domain->p2m, ALIGN_DOWN(gpa, PAGE_SIZE)))
 		return hap_is_writable(v, gpa) ? guest_write(&v->domain->p2m, gpa, from, count) :
 						 -PV_EFAULT;
-	memcpy(&value, from, min(count, 8u));
-	platform_mmio_write(v, gpa, min(count, 8u), value);
+	if (!v->domain->platform)
+		return -PV_EFAULT;
+	for (unsigned done = 0; done < count; done += 8) {
+		unsigned now = min(count - done, 8u);
+		u64 value = 0;
+
+		memcpy(&value, (const u8 *)from + done, now);
+		platform_mmio_write(v, gpa + done, now, value);
+	}
 	return 0;
 }
 
@@ -65,8 +79,11 @@ static int access(struct vcpu *v, gva_t gva, void *bytes, unsigned count, u32 ho
 			return EMU_FAULT;
 		}
 		if (part && part(v, to.gpa, at, now)) {
-			vm_kill(v->domain, v, "write to guest-physical 0x%llx, which is protected",
-				(unsigned long long)to.gpa);
+			vm_kill(v->domain, v, "%s of guest-physical 0x%llx, which is %s",
+				part == read_part ? "read" : "write", (unsigned long long)to.gpa,
+				p2m_lookup(&v->domain->p2m, ALIGN_DOWN(to.gpa, PAGE_SIZE)) ?
+					"protected" :
+					"not memory");
 			return EMU_RETRY;
 		}
 		at += part ? now : 0;

@@ -2,13 +2,35 @@
 /*
  * Goes where a guest may not go, and must not come back: kind= read, write, fetch (beyond its
  * memory), readonly (the start-info page), walk (page tables beyond memory), delivery (an exception
- * whose frame goes beyond memory), string (INSB beyond memory), hlt (asleep for ever), invlpg (an
- * exit that no rule expects, with the feature stray_exits), released (memory that it has given
- * back; needs 6M).
+ * whose frame goes beyond memory), string (INSB beyond memory), string32 and print32 (INSB and
+ * OUTSB in a 32-bit segment), hlt (asleep for ever), invlpg (an exit that no rule expects, with the
+ * feature stray_exits), released (memory that it has given back; needs 6M).
  */
 #include "guest.h"
 
 typedef void (*fn_t)(void);
+
+/* Both string instructions at `at`, or the second alone, in a 32-bit segment: no way back. */
+static void strings_32(u32 at, u64 entry)
+{
+	static const u64 gdt[4] = { 0, 0, 0x00cf93000000ffff, 0x00cf9b000000ffff };
+	const struct {
+		u16 limit;
+		const u64 *base;
+	} __attribute__((packed)) table = { sizeof(gdt) - 1, gdt };
+
+	__asm__ volatile("lgdt %0; mov %1, %%ds; mov %1, %%es; push $0x18; push %2; lretq\n"
+			 ".code32\n"
+			 ".globl insb_32, outsb_32\n"
+			 "insb_32: insb\n"
+			 "outsb_32: outsb\n"
+			 "ud2\n"
+			 ".code64"
+			 :
+			 : "m"(table), "r"(0x10), "r"(entry), "D"(at), "S"(at), "d"(0x2f0)
+			 : "memory");
+}
+extern const u8 insb_32[], outsb_32[];
 
 static void stray(void)
 {
@@ -36,6 +58,10 @@ static void stray(void)
 		__asm__ volatile("ud2");
 	} else if (arg_is("kind", "string")) {
 		__asm__ volatile("insb" : "+D"(di) : "d"(0x2f0) : "memory");
+	} else if (arg_is("kind", "string32")) {
+		strings_32((u32)di, (u64)insb_32);
+	} else if (arg_is("kind", "print32")) {
+		strings_32((u32)di, (u64)outsb_32);
 	} else if (arg_is("kind", "released")) {
 		beyond = (volatile u8 *)(start_info->memory_bytes - 0x200000);
 		*beyond = 1;
