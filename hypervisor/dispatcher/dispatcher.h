@@ -47,6 +47,11 @@ void irq_raise(struct vcpu *v, unsigned vector); /* any CPU may call these two *
 void nmi_raise(struct vcpu *v);
 void events_prepare(struct vcpu *v); /* before each entry with attention */
 bool irq_pending(struct vcpu *v);
+/*
+ * The vector that the hardware was given has been delivered meanwhile, or waits like any other
+ * again. Also before a guest may look at the controller that it came from.
+ */
+void irq_take_back(struct vcpu *v);
 /* The same for a vCPU that wants to sleep: what it has taken without an exit does not count. */
 bool irq_waits(struct vcpu *v);
 

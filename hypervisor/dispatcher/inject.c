@@ -91,16 +91,15 @@ static bool is_raised(const struct vcpu *v, int vector)
 }
 
 /*
- * May the hardware have it, all by itself? Of an emulated controller's vectors only one that goes
- * in at once, because it leaves the controller now, which the guest could see: the next one comes
- * after an EOI, which exits. Which one an 8259 has is not known yet.
+ * May the hardware have it, all by itself? Of a local APIC's vectors the next one comes after an
+ * EOI, which exits. Which one an 8259 has is not known yet.
  */
 static bool irq_is_only(struct vcpu *v, int vector)
 {
 	int count = 0;
 
 	if (v->domain->platform && !is_raised(v, vector))
-		return vector != PLATFORM_EXTINT && backend->can_take(v, LINE_INTERRUPT);
+		return vector != PLATFORM_EXTINT;
 	if (v->domain->platform && platform_irq(v) >= 0)
 		return false;
 	for (unsigned word = 0; word < 4; word++)
@@ -143,15 +142,18 @@ static void inject(struct vcpu *v, const struct event *e)
 		trace_inject(v->ring, v, e->vector, e->error);
 }
 
-/* The vector on offer has been delivered meanwhile, or waits like any other again. */
-static void irq_take_back(struct vcpu *v)
+void irq_take_back(struct vcpu *v)
 {
 	if (v->offered < 0)
 		return;
-	if (backend->virtual_irq(v, -1))
+	if (backend->virtual_irq(v, -1)) {
 		irq_delivered(v, v->offered);
-	else
+	} else if (v->is_offer_apics) {
+		platform_irq_undo(v, v->offered);
+		vcpu_attend(v, ATTENTION_IRQ);
+	} else {
 		irq_raise(v, (unsigned)v->offered);
+	}
 	v->offered = -1;
 }
 
@@ -206,6 +208,7 @@ static void irq_prepare(struct vcpu *v, bool entry_is_free)
 	 * beside an injection in the same entry: Bochs looks at the IF from before it.
 	 */
 	if (entry_is_free && irq_is_only(v, vector) && backend->virtual_irq(v, vector)) {
+		v->is_offer_apics = v->domain->platform && !is_raised(v, vector);
 		v->offered = irq_withdraw(v, vector);
 		want_window(v, LINE_INTERRUPT, false);
 		if (v->offered == vector)

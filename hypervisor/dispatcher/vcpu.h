@@ -62,6 +62,7 @@ struct vcpu {
 
 	struct event event; /* to deliver first: an exception, or what an exit cut short */
 	u64 irr[4]; /* pending vectors */
+	bool is_offer_apics; /* where offered: it came from the emulated local APIC */
 	int offered; /* vector that the hardware holds for delivery, -1 = none */
 	bool windows[2]; /* enum event_line: a window exit is asked for */
 

@@ -65,24 +65,30 @@ bool platform_port_write(struct vcpu *v, u16 port, unsigned bytes, u32 value)
 
 bool platform_mmio_read(struct vcpu *v, gpa_t gpa, unsigned bytes, u64 *value)
 {
-	bool found = pc_mmio_read(v->domain->platform->pc, v->id, gpa, bytes, value, rdtsc());
+	bool found;
 
+	irq_take_back(v);
+	found = pc_mmio_read(v->domain->platform->pc, v->id, gpa, bytes, value, rdtsc());
 	platform_settle(v);
 	return found;
 }
 
 bool platform_mmio_write(struct vcpu *v, gpa_t gpa, unsigned bytes, u64 value)
 {
-	bool found = pc_mmio_write(v->domain->platform->pc, v->id, gpa, bytes, value, rdtsc());
+	bool found;
 
+	irq_take_back(v);
+	found = pc_mmio_write(v->domain->platform->pc, v->id, gpa, bytes, value, rdtsc());
 	apic_changed(v);
 	return found;
 }
 
 bool platform_msr_read(struct vcpu *v, u32 msr, u64 *value)
 {
-	bool ok = pc_msr_read(v->domain->platform->pc, v->id, msr, value, rdtsc());
+	bool ok;
 
+	irq_take_back(v);
+	ok = pc_msr_read(v->domain->platform->pc, v->id, msr, value, rdtsc());
 	if (msr == MSR_TSC_DEADLINE && *value)
 		*value += v->tsc_offset;
 	return ok;
@@ -111,6 +117,7 @@ bool platform_msr_write(struct vcpu *v, u32 msr, u64 value)
 {
 	bool ok;
 
+	irq_take_back(v);
 	if (msr == MSR_TSC_DEADLINE)
 		value = deadline_of(v, value);
 	ok = pc_msr_write(v->domain->platform->pc, v->id, msr, value, rdtsc());
@@ -148,11 +155,13 @@ enum verdict interpret_apic(struct vcpu *v, struct vmexit *exit)
 
 u8 platform_cr8(struct vcpu *v)
 {
+	irq_take_back(v);
 	return pc_tpr(v->domain->platform->pc, v->id) >> 4;
 }
 
 void platform_set_cr8(struct vcpu *v, u8 value)
 {
+	irq_take_back(v);
 	pc_set_tpr(v->domain->platform->pc, v->id, (u8)(value << 4));
 	platform_settle(v);
 }

@@ -36,6 +36,8 @@ void platform_set_cr8(struct vcpu *v, u8 value);
 int platform_irq(struct vcpu *v);
 /* It is being delivered. Returns the vector. */
 int platform_irq_take(struct vcpu *v, int vector);
+/* It was not delivered after all: the local APIC has it again. */
+void platform_irq_undo(struct vcpu *v, int vector);
 
 /* An INIT has taken effect: a start-up may wait for it. No lock is held. */
 void platform_stopped(struct vcpu *v);

@@ -182,6 +182,11 @@ int platform_irq_take(struct vcpu *v, int vector)
 	return pc_interrupt_accept(v->domain->platform->pc, v->id, rdtsc());
 }
 
+void platform_irq_undo(struct vcpu *v, int vector)
+{
+	pc_interrupt_undo(v->domain->platform->pc, v->id, (u8)vector);
+}
+
 /* As platform_settle(), but the scheduler's lock is held already. */
 static void looks_settle(struct platform *p, u64 now)
 {

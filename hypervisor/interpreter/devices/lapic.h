@@ -116,6 +116,7 @@ int lapic_highest(const struct lapic *l, unsigned reg);
 /* The vector above PPR, or -1. */
 int lapic_deliverable(struct lapic *l);
 int lapic_accept(struct lapic *l); /* IRR to ISR */
+void lapic_undo(struct lapic *l, unsigned vector); /* and back */
 int lapic_end(struct lapic *l); /* out of ISR; which one it was */
 void lapic_set_tpr(struct pc *pc, struct lapic *l, u8 tpr);
 /* Marks a vector pending. false: the LAPIC takes none. */

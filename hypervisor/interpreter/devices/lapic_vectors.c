@@ -52,6 +52,16 @@ int lapic_accept(struct lapic *l)
 	return vector;
 }
 
+void lapic_undo(struct lapic *l, unsigned vector)
+{
+	unsigned word = vector / 32 * 16;
+	u32 bit = (u32)BIT(vector % 32);
+
+	lapic_put(l, LAPIC_ISR + word, lapic_get(l, LAPIC_ISR + word) & ~bit);
+	__atomic_fetch_or((u32 *)(l->page + LAPIC_IRR + word), bit, __ATOMIC_SEQ_CST);
+	set_ppr(l, lapic_highest(l, LAPIC_ISR));
+}
+
 int lapic_end(struct lapic *l)
 {
 	int vector = lapic_highest(l, LAPIC_ISR);

@@ -213,6 +213,13 @@ int pc_interrupt_accept(struct pc *pc, u32 vcpu, u64 now)
 	return vector;
 }
 
+void pc_interrupt_undo(struct pc *pc, u32 vcpu, u8 vector)
+{
+	spin_lock(&pc->lock);
+	lapic_undo(&pc->lapic[vcpu], vector);
+	spin_unlock(&pc->lock);
+}
+
 u8 pc_tpr(const struct pc *pc, u32 vcpu)
 {
 	return (u8)lapic_get(&pc->lapic[vcpu], LAPIC_TPR);

@@ -88,6 +88,8 @@ int pc_interrupt_peek(struct pc *pc, u32 vcpu);
  * peeked (PC_NONE: withdrawn meanwhile). Vectors of an ExtINT may be 0..255.
  */
 int pc_interrupt_accept(struct pc *pc, u32 vcpu, u64 now);
+/* It did not take the LAPIC's vector after all; one of its kind that has come since is the same. */
+void pc_interrupt_undo(struct pc *pc, u32 vcpu, u8 vector);
 u8 pc_tpr(const struct pc *pc, u32 vcpu); /* the whole register; CR8 is its upper half */
 void pc_set_tpr(struct pc *pc, u32 vcpu, u8 tpr);
 
