@@ -170,6 +170,12 @@ const struct launcher launcher_bochs = {
 	.host = HOST_BOCHS,
 	.log = BOCHS_LOG,
 	.has_gdb = false,
+	/*
+	 * With a virtual interrupt pending and IF = 0, a physical interrupt (a kick: so only with
+	 * several CPUs) makes Bochs 2.7 deliver the virtual one: it looks at "pending" and not at
+	 * "masked". A kernel then waits for a lock that it holds itself.
+	 */
+	.hw_off_smp = PV_HW_VIRTUAL_INTERRUPTS,
 	.is_private_net = true,
 	.prepare = prepare,
 	.is_telling = is_telling,

@@ -42,6 +42,7 @@ struct launcher {
 	enum host host;
 	const char *log; /* name of the emulator's log in the private folder */
 	bool has_gdb;
+	uint64_t hw_off_smp; /* PV_HW_* that it gets wrong with more than one CPU */
 	bool is_private_net; /* opens a port nobody needs: run it without a network where we may */
 	/* 0, or -1 with an error. */
 	int (*prepare)(struct launch *launch, struct errors *e);

@@ -47,11 +47,14 @@ void session_restore_signals(struct session *s)
 
 static int write_bundle(struct session *s, struct errors *e)
 {
+	struct machine machine = *s->machine;
 	struct blob bundle = { 0 };
 	char *path;
 	int result;
 
-	if (bundle_build(s->machine, &bundle, e)) {
+	if (machine.cpus != 1)
+		machine.hw_off |= s->launcher->hw_off_smp;
+	if (bundle_build(&machine, &bundle, e)) {
 		s->result->exit = PVN_USAGE;
 		return -1;
 	}
