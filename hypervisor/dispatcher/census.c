@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Questions of the scheduler about all vCPUs there are. Asked under sched_lock. */
+/*
+ * Questions of the scheduler about all vCPUs there are. Asked under sched_lock, but for the one of
+ * one vCPU.
+ */
 #include "dispatcher/dispatcher.h"
 #include "dispatcher/schedule.h"
 #include "machine/cpu.h"
@@ -19,6 +22,11 @@ bool sched_has_company(const struct cpu *cpu, const struct vcpu *v)
 		}
 	}
 	return false;
+}
+
+bool sched_is_running(const struct vcpu *v)
+{
+	return __atomic_load_n(&v->state, __ATOMIC_SEQ_CST) == VCPU_RUNNING;
 }
 
 /*

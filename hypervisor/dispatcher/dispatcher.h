@@ -66,7 +66,8 @@ void sched_kick(struct vcpu *v); /* it has attention: wake it, or make it leave 
 void sched_ipi(struct vcpu *from, struct vcpu *to);
 void sched_end(struct domain *d); /* each of its vCPUs leaves its CPU for good */
 void sched_wake(struct vcpu *v); /* ends its BLOCK, or the next one */
-bool sched_may_stop(struct vcpu *v); /* false: it is the last one that runs. Then it must stop. */
+/* Asks v to stop. False: it does already, or is the last one that runs and stays. */
+bool sched_stop(struct vcpu *v);
 bool sched_is_running(const struct vcpu *v);
 /* No other vCPU of v's domain runs until sched_thaw(); false: one does, and nothing has changed. */
 bool sched_freeze_others(struct vcpu *v);

@@ -13,6 +13,7 @@
 #include "lib/lib.h"
 #include "machine/cpu.h"
 #include "machine/machine.h"
+#include "machine/x86.h"
 #include "trace/trace.h"
 
 struct domain *domains[PV_BUNDLE_DOMAINS_MAX];
@@ -138,6 +139,9 @@ void vm_kill(struct domain *d, struct vcpu *v, const char *format, ...)
 
 void domain_ended(struct domain *d)
 {
+	/* One that stopped before the end began may still be asking the platform on its CPU. */
+	while (__atomic_load_n(&d->vcpus_leaving, __ATOMIC_SEQ_CST))
+		cpu_relax();
 	if (domain_restart(d))
 		return;
 	console_flush(&d->console);

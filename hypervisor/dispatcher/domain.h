@@ -40,6 +40,7 @@ struct domain {
 	struct vcpu *vcpus[PV_VCPUS_MAX];
 	u32 vcpus_stopping; /* of them: in VCPU_STOP */
 	u32 vcpus_live; /* started and not yet gone; under sched_lock */
+	u32 vcpus_leaving; /* gone, and their CPU is not yet done with them; atomic */
 
 	u32 restarts; /* so often has it rebooted */
 	u64 restart_tsc; /* its latest life begins then, not before */

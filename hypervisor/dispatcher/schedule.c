@@ -185,14 +185,18 @@ void sched_end(struct domain *d)
 		sched_kick(d->vcpus[i]);
 }
 
-bool sched_may_stop(struct vcpu *v)
+bool sched_stop(struct vcpu *v)
 {
 	struct domain *d = v->domain;
 	bool may;
 
 	spin_lock(&sched_lock);
-	may = d->vcpus_live - d->vcpus_stopping > 1;
+	/* Two may ask for the same stop: it is counted once, and none is left for its next life. */
+	may = v->state != VCPU_STOPPED && v->state != VCPU_STARTING &&
+	      !(v->attention & ATTENTION_STOP) && d->vcpus_live - d->vcpus_stopping > 1;
 	d->vcpus_stopping += may;
+	if (may)
+		vcpu_attend(v, ATTENTION_STOP);
 	spin_unlock(&sched_lock);
 	return may;
 }
@@ -218,11 +222,6 @@ void sched_thaw(struct domain *d)
 		if (idle_cpus & BIT(i))
 			apic_send_kick(&cpus[i]);
 	spin_unlock(&sched_lock);
-}
-
-bool sched_is_running(const struct vcpu *v)
-{
-	return __atomic_load_n(&v->state, __ATOMIC_SEQ_CST) == VCPU_RUNNING;
 }
 
 /*
@@ -360,11 +359,13 @@ void sched_put(struct cpu *cpu, struct vcpu *v)
 		account(v, PV_STATE_STOPPED);
 		v->state = VCPU_STOPPED;
 		v->deadline = NEVER;
-		if (why & ATTENTION_STOP)
+		if (why & ATTENTION_STOP) {
 			v->domain->vcpus_stopping--;
+			__atomic_fetch_add(&v->domain->vcpus_leaving, 1, __ATOMIC_SEQ_CST);
+		}
 		gone = why & ATTENTION_DYING;
 		last = --v->domain->vcpus_live == 0;
-		stuck = !gone && sched_is_stuck(v);
+		stuck = !gone && !platform_starts(v) && sched_is_stuck(v);
 	} else if ((why & ATTENTION_BLOCK) && !sched_must_wake(v, rdtsc())) {
 		account(v, PV_STATE_BLOCKED);
 		v->state = VCPU_BLOCKED;

@@ -99,10 +99,7 @@ s64 hypercall_ipi_send(struct vcpu *v)
 
 s64 hypercall_vcpu_stop(struct vcpu *v)
 {
-	if (!sched_may_stop(v))
-		return -PV_EBUSY;
-	vcpu_attend(v, ATTENTION_STOP);
-	return 0;
+	return sched_stop(v) ? 0 : -PV_EBUSY;
 }
 
 s64 hypercall_vcpu_query(struct vcpu *v)

@@ -41,6 +41,7 @@ void platform_irq_undo(struct vcpu *v, int vector);
 
 /* An INIT has taken effect: a start-up may wait for it. No lock is held. */
 void platform_stopped(struct vcpu *v);
+bool platform_starts(const struct vcpu *v); /* does one? */
 
 /*
  * Fires what is due on the CPU that v lives on and returns when it wants to be called again (TSC).

@@ -96,10 +96,8 @@ static void carry_out_init(struct platform *p, struct vcpu *v)
 {
 	unnote(&p->startups, v->id);
 	note(&p->awaits_startup, v->id);
-	if (v->state == VCPU_STOPPED || v->state == VCPU_STARTING || !sched_may_stop(v))
-		return;
-	vcpu_attend(v, ATTENTION_STOP);
-	sched_kick(v);
+	if (sched_stop(v))
+		sched_kick(v);
 }
 
 /* SDM vol. 3, "Processor State After Reset" and "MP Initialization": real mode at page VV000. */
@@ -123,12 +121,19 @@ static void carry_out_startup(struct platform *p, struct vcpu *v)
 	sched_start(v);
 }
 
-void platform_stopped(struct vcpu *v)
+bool platform_starts(const struct vcpu *v)
 {
 	struct platform *p = v->domain->platform;
 
-	if (p && (p->startups & BIT(v->id)))
-		carry_out_startup(p, v);
+	return p && (p->startups & BIT(v->id));
+}
+
+void platform_stopped(struct vcpu *v)
+{
+	if (platform_starts(v))
+		carry_out_startup(v->domain->platform, v);
+	/* From now on the domain may end, and the platform with it. */
+	__atomic_fetch_sub(&v->domain->vcpus_leaving, 1, __ATOMIC_SEQ_CST);
 }
 
 static void carry_out(struct platform *p, u32 bits, void (*what)(struct platform *, struct vcpu *))

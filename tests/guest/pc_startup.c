@@ -55,6 +55,7 @@ static void check_stop(u32 id)
 	volatile struct startup *page;
 
 	ipi(id, ICR_INIT | ICR_ASSERT | ICR_LEVEL);
+	ipi(id, ICR_INIT | ICR_ASSERT | ICR_LEVEL); /* as good as one, though it still stops */
 	ipi(id, ICR_INIT | ICR_LEVEL); /* de-assert: nothing */
 	delay_us(500);
 	ipi(id, ICR_ASSERT | PING);
