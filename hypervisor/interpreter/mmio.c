@@ -246,7 +246,8 @@ enum verdict interpret_nested_fault(struct vcpu *v, struct vmexit *exit)
 {
 	const struct exit_fault *f = &exit->fault;
 
-	if (v->domain->platform && !f->is_fetch && !f->in_walk &&
+	/* Not what the delivery of an event accesses: the instruction at RIP has no part in it. */
+	if (v->domain->platform && !f->is_fetch && !f->in_walk && !v->event.valid &&
 	    !p2m_lookup(&v->domain->p2m, ALIGN_DOWN(f->gpa, PAGE_SIZE)))
 		return interpret_instruction(v, exit, f->gpa);
 	vm_kill(v->domain, v, "nested fault: %s of guest-physical 0x%llx, which is %s",
