@@ -123,6 +123,9 @@ u64 timers_fire(const struct cpu *cpu, u64 now, struct domain **barking)
 			if (domains[d]->platform)
 				next = min(next, platform_tick(v, now));
 		}
+		/* With a vCPU that lives it cannot end meanwhile: for that it takes our lock. */
+		if (domains[d]->platform && domains[d]->vcpus_live)
+			next = min(next, platform_tick_devices(domains[d], cpu, now));
 	}
 	return next;
 }

@@ -207,7 +207,7 @@ void platform_reset(struct domain *d)
 		return;
 	p->looks = p->rearms = p->inits = p->startups = 0;
 	p->awaits_startup = (u32)(BIT(d->vcpu_count) - 1) & ~1u;
-	p->ends = false;
+	p->ends = p->devices_rearm = false;
 	pc_reset(p->pc, rdtsc());
 	access_page_place(d);
 }

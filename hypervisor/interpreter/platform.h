@@ -44,10 +44,11 @@ void platform_stopped(struct vcpu *v);
 bool platform_starts(const struct vcpu *v); /* does one? */
 
 /*
- * Fires what is due on the CPU that v lives on and returns when it wants to be called again (TSC).
- * Under the scheduler's lock.
+ * Fires what is due of v, on the CPU that it lives on, or of the devices, if this CPU keeps their
+ * timers, and returns when it wants to be called again (TSC). Under the scheduler's lock.
  */
 u64 platform_tick(struct vcpu *v, u64 now);
+u64 platform_tick_devices(struct domain *d, const struct cpu *cpu, u64 now);
 /* Somebody typed. Under the scheduler's lock. */
 void platform_input(struct domain *d, const char *text, size_t count);
 

@@ -44,11 +44,21 @@ static void on_nmi(struct pc *pc, u32 vcpu)
 	note(&p->looks, vcpu);
 }
 
-/* Timers of devices are kept by the first vCPU's CPU. */
+/*
+ * Timers of devices are kept by the CPU on which they were set last: who sets them again and again
+ * has the work of it, and not another domain on the first vCPU's CPU.
+ */
 static void on_timer(struct pc *pc, u32 vcpu, u64 deadline)
 {
+	struct platform *p = pc_owner(pc);
+
 	(void)deadline;
-	note(&((struct platform *)pc_owner(pc))->rearms, vcpu == PC_DEVICES ? 0 : vcpu);
+	if (vcpu != PC_DEVICES) {
+		note(&p->rearms, vcpu);
+		return;
+	}
+	__atomic_store_n(&p->devices_cpu, this_cpu()->index, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&p->devices_rearm, true, __ATOMIC_SEQ_CST);
 }
 
 static void on_init(struct pc *pc, u32 vcpu)
@@ -158,10 +168,24 @@ static void carry_out_rearm(struct platform *p, struct vcpu *v)
 		apic_send_kick(v->cpu);
 }
 
+static void carry_out_devices_rearm(struct platform *p, struct vcpu *v)
+{
+	struct cpu *cpu = &cpus[__atomic_load_n(&p->devices_cpu, __ATOMIC_SEQ_CST)];
+
+	if (!__atomic_exchange_n(&p->devices_rearm, false, __ATOMIC_SEQ_CST))
+		return;
+	if (cpu == this_cpu())
+		vcpu_attend(v, ATTENTION_KICK);
+	else
+		apic_send_kick(cpu); /* both CPUs were at it, and this one came first */
+}
+
 void platform_settle(struct vcpu *v)
 {
 	struct platform *p = v->domain->platform;
 
+	if (p->devices_rearm)
+		carry_out_devices_rearm(p, v);
 	carry_out(p, noted(&p->looks), carry_out_look);
 	carry_out(p, noted(&p->rearms), carry_out_rearm);
 	carry_out(p, noted(&p->inits), carry_out_init);
@@ -205,13 +229,40 @@ static void looks_settle(struct platform *p, u64 now)
 	}
 }
 
+/*
+ * Could its timer's interrupt change anything now? A vCPU that waits for a CPU is asked again when
+ * it has one, and one that halted with interrupts off when something else has woken it. Else 16 of
+ * them with timers of 20 us would leave little of a CPU that they do not even run on.
+ */
+static bool timer_matters(const struct vcpu *v)
+{
+	return v->state == VCPU_RUNNING ||
+	       (v->state == VCPU_BLOCKED && (v->wake_mask & ATTENTION_IRQ));
+}
+
 u64 platform_tick(struct vcpu *v, u64 now)
 {
 	struct platform *p = v->domain->platform;
-	u64 next = pc_tick_vcpu(p->pc, v->id, now);
+	u64 next;
 
-	if (v->id == 0)
-		next = min(next, pc_tick_vcpu(p->pc, PC_DEVICES, now));
+	/* Most devices' interrupts are for it. */
+	if (v->id == 0 && v->state == VCPU_RUNNING && p->devices_cpu != v->cpu->index)
+		__atomic_store_n(&p->devices_cpu, v->cpu->index, __ATOMIC_SEQ_CST);
+	if (!timer_matters(v))
+		return NEVER;
+	next = pc_tick_vcpu(p->pc, v->id, now);
+	looks_settle(p, now);
+	return next;
+}
+
+u64 platform_tick_devices(struct domain *d, const struct cpu *cpu, u64 now)
+{
+	struct platform *p = d->platform;
+	u64 next;
+
+	if (p->devices_cpu != cpu->index)
+		return NEVER;
+	next = pc_tick_vcpu(p->pc, PC_DEVICES, now);
 	looks_settle(p, now);
 	return next;
 }

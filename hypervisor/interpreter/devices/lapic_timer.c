@@ -46,9 +46,11 @@ static u64 period_ns(const struct lapic *l)
 static void arm(struct pc *pc, struct lapic *l)
 {
 	u64 before = l->deadline, next = PC_NEVER;
+	u32 lvt = lapic_get(l, LAPIC_LVT_TIMER);
+	bool is_known = (lvt & 0xff) < 16 && (l->errors & LAPIC_ERROR_RECEIVE_VECTOR);
 
-	if (lapic_get(l, LAPIC_LVT_TIMER) & LAPIC_LVT_MASK)
-		; /* counts, but nobody needs to see it */
+	if ((lvt & LAPIC_LVT_MASK) || is_known)
+		; /* counts, but nobody needs to see it: nothing comes of it, or the same error */
 	else if (l->tsc_deadline)
 		next = l->tsc_deadline;
 	else if (l->target != PC_NEVER)
