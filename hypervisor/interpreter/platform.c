@@ -9,6 +9,7 @@
 #include "interpreter/interpreter.h"
 #include "machine/machine.h"
 #include "machine/x86.h"
+#include "trace/trace.h"
 
 /*
  * Where the CPU completes accesses to the registers' page, it does so in one place and in one mode.
@@ -22,9 +23,9 @@ static void access_page_place(struct domain *d)
 
 	if (!d->apic_access_page)
 		return;
+	spin_lock(&d->memory_lock); /* also for the look: two may move theirs at once */
 	for (u32 i = 0; i < d->vcpu_count; i++)
 		is_used &= pc_lapic_base(d->platform->pc, i) == APIC_BASE_RESET;
-	spin_lock(&d->memory_lock);
 	if (is_used != !!hap_lookup(&d->hap, APIC_BASE_RESET, &bytes) &&
 	    hap_map(&d->hap, APIC_BASE_RESET, (hpa_t)d->apic_access_page, PAGE_SIZE,
 		    is_used ? HAP_R | HAP_W : 0))
@@ -57,8 +58,14 @@ bool platform_port_read(struct vcpu *v, u16 port, unsigned bytes, u32 *value)
 
 bool platform_port_write(struct vcpu *v, u16 port, unsigned bytes, u32 value)
 {
-	bool found = pc_port_write(v->domain->platform->pc, port, bytes, value, rdtsc());
+	struct platform *p = v->domain->platform;
+	bool found = pc_port_write(p->pc, port, bytes, value, rdtsc());
+	char sent = (char)p->sent[v->id];
 
+	if (p->sent[v->id]) {
+		p->sent[v->id] = 0;
+		console_write(&v->domain->console, &sent, 1);
+	}
 	platform_settle(v);
 	return found;
 }

@@ -15,6 +15,7 @@ struct platform {
 	u32 inits, startups; /* INIT and SIPI have been sent to it */
 	u32 awaits_startup;
 	u8 startup_page[PV_VCPUS_MAX];
+	u16 sent[PV_VCPUS_MAX]; /* bit 8 and the byte that its write sent to the console */
 	u32 devices_cpu; /* index of the CPU that keeps the devices' timers; atomic */
 	bool devices_rearm; /* they have one that is earlier than what it knows; atomic */
 	bool ends; /* why_ends is valid */
