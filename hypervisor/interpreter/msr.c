@@ -107,8 +107,8 @@ const struct msr_rule msr_rules[] = {
 	  .why = "the TSC is the machine's: RDTSC reads it without an exit; only in an emulated PC "
 		 "it can be set, by an offset" },
 	{ ONE(0x3b), .read = MSR_CALL, .write = MSR_CALL, .get = get_tsc_adjust,
-	  .set = set_tsc_adjust, .why = "TSC_ADJUST: the same offset; kernels that find it need not "
-					"watch the TSC by another clock" },
+	  .set = set_tsc_adjust,
+	  .why = "TSC_ADJUST: the same offset; kernels that find it need not watch the TSC" },
 	{ ONE(0xc0000080), .read = MSR_CALL, .write = MSR_CALL, .get = get_efer, .set = set_efer,
 	  .why = "EFER: LME and LMA follow paging, SVME is never the guest's" },
 	{ ONE(0x277), .read = MSR_CALL, .write = MSR_CALL, .get = get_pat, .set = set_pat,
