@@ -180,7 +180,7 @@ static enum verdict move_status_word(struct vcpu *v, struct vmexit *exit, u16 *w
 	gva_t gva;
 	int error;
 
-	if (insn_fetch(v, exit->rip, bytes, &insn))
+	if (insn_fetch(v, code_linear(v, exit->rip), bytes, &insn))
 		return RESUME; /* the code went away under it: let the guest take its own fault */
 	gva = insn_linear(v, &insn, exit->rip + insn.length);
 	error = is_store ? linear_write(v, gva, word, sizeof(*word), &why) :
@@ -254,7 +254,7 @@ static enum verdict read_status_word(struct vcpu *v, struct vmexit *exit)
 
 	if (!exit->cr.has_gpr)
 		return move_status_word(v, exit, &word, true);
-	if (insn_fetch(v, exit->rip, bytes, &insn))
+	if (insn_fetch(v, code_linear(v, exit->rip), bytes, &insn))
 		return RESUME;
 	gpr_write(v, exit->cr.gpr, insn.operand_bytes, cr0);
 	return ADVANCE;

@@ -95,6 +95,28 @@ int insn_fetch(struct vcpu *v, u64 rip, u8 *bytes, struct insn *insn)
 	return result == INSN_OK ? 0 : -PV_EINVAL;
 }
 
+static gva_t segment_base(struct vcpu *v, enum segment_name name)
+{
+	struct segment segment;
+
+	backend->segment(v, name, &segment);
+	return segment.base;
+}
+
+gva_t code_linear(struct vcpu *v, u64 rip)
+{
+	if (backend->read(v, VREG_CODE_BYTES) == 8)
+		return rip;
+	return (u32)(segment_base(v, SEG_CS) + rip);
+}
+
+static enum segment_name data_segment(const struct insn *insn)
+{
+	if (insn->segment)
+		return (enum segment_name)(insn->segment - 1);
+	return insn->base == RSP || insn->base == RBP ? SEG_SS : SEG_DS;
+}
+
 gva_t insn_linear(struct vcpu *v, const struct insn *insn, u64 next_rip)
 {
 	u64 gprs[16];
@@ -102,7 +124,9 @@ gva_t insn_linear(struct vcpu *v, const struct insn *insn, u64 next_rip)
 
 	for (unsigned i = 0; i < 16; i++)
 		gprs[i] = gpr_read(v, i);
-	if (insn->segment == 5)
+	if (backend->read(v, VREG_CODE_BYTES) != 8)
+		base = segment_base(v, data_segment(insn));
+	else if (insn->segment == 5)
 		base = backend->read(v, VREG_FS_BASE);
 	else if (insn->segment == 6)
 		base = backend->read(v, VREG_GS_BASE);

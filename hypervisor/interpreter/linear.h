@@ -24,12 +24,14 @@ struct walk_result linear_walk(struct vcpu *v, gva_t gva, u32 access);
 /* EPT or NPT may deny what the guest's own tables allow: the start-info page, for one. */
 bool hap_is_writable(struct vcpu *v, gpa_t gpa);
 
+/* Where the instruction pointer points. */
+gva_t code_linear(struct vcpu *v, u64 rip);
 /*
- * The instruction at rip, decoded in the vCPU's mode; bytes has room for INSN_MAX. -PV_EFAULT where
- * it cannot be fetched, -PV_EINVAL where it is no instruction.
+ * The instruction at rip, linear, decoded in the vCPU's mode; bytes has room for INSN_MAX.
+ * -PV_EFAULT where it cannot be fetched, -PV_EINVAL where it is no instruction.
  */
 int insn_fetch(struct vcpu *v, u64 rip, u8 *bytes, struct insn *insn);
-/* Where its memory operand lies. Limit: outside 64-bit mode DS, ES and SS are taken as flat. */
+/* Where its memory operand lies. */
 gva_t insn_linear(struct vcpu *v, const struct insn *insn, u64 next_rip);
 
 #endif

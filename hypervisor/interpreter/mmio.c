@@ -231,13 +231,10 @@ enum verdict interpret_instruction(struct vcpu *v, struct vmexit *exit, gpa_t gp
 	struct emu_state state;
 	struct insn insn;
 	u8 bytes[INSN_MAX];
-	u64 rip = exit->rip;
 
 	state_read(v, exit, &state);
-	if (state.code_bytes != 8)
-		rip = (u32)(state.segment[SEG_CS].base + rip);
 	/* The code went away under it, or is none any more: let the guest take its own fault. */
-	if (insn_fetch(v, rip, bytes, &insn))
+	if (insn_fetch(v, code_linear(v, exit->rip), bytes, &insn))
 		return RESUME;
 	return carry_out(v, &state, &insn, bytes, gpa);
 }
