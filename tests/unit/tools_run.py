@@ -282,6 +282,9 @@ def serial(host):
 
 def main():
     host = sys.argv[2]
+    # Whoever started this in the background may have had them ignored, which pvn respects.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
     exit_codes(host)
     signals(host)
     serial(host)
