@@ -25,7 +25,7 @@ static const struct row {
 	u8 mmio, msr; /* enum access */
 	u32 bits;
 } rows[0x40] = {
-	REG(LAPIC_ID) = { BOTH, READ, 0 },
+	REG(LAPIC_ID) = { READ, READ, 0 },
 	REG(LAPIC_VERSION) = { READ, READ, 0 },
 	REG(LAPIC_TPR) = { BOTH, BOTH, 0xff },
 	REG(LAPIC_APR) = { READ, ABSENT, 0 },
@@ -148,9 +148,6 @@ static void write_lvt(struct pc *pc, struct lapic *l, u32 reg, u32 value, u64 no
 static void write(struct pc *pc, struct lapic *l, u32 reg, u32 value, u64 now)
 {
 	switch (reg) {
-	case LAPIC_ID: /* stays, whatever the CPU has put into the page already */
-		lapic_put(l, reg, (u32)l->id << 24);
-		break;
 	case LAPIC_TPR:
 		lapic_set_tpr(pc, l, (u8)value);
 		break;

@@ -53,8 +53,6 @@ struct lapic {
 	u64 tsc_deadline; /* the MSR */
 	u64 target; /* ns at which the count reaches 0, PC_NEVER = it stands */
 	u8 id; /* number of its vCPU */
-	/* In use: the CPU may have changed the page before a write is seen here. */
-	u8 timer_mode, timer_shift;
 	u8 errors; /* for the next write of ESR */
 	bool line0; /* level at LINT0 */
 	bool extint; /* an ExtINT message has come from the IOAPIC */

@@ -16,7 +16,7 @@ enum { ONE_SHOT, PERIODIC, TSC_DEADLINE };
 
 static unsigned mode_of(const struct lapic *l)
 {
-	return l->timer_mode;
+	return MODE(lapic_get(l, LAPIC_LVT_TIMER));
 }
 
 /* Bits 3, 1, 0: divide by 2, 4, 8 .. 128, 1. */
@@ -27,7 +27,7 @@ static unsigned shift_of(u32 divide)
 
 static unsigned shift(const struct lapic *l)
 {
-	return l->timer_shift;
+	return shift_of(lapic_get(l, LAPIC_TIMER_DIVIDE));
 }
 
 static u64 count_ns(const struct lapic *l)
@@ -118,7 +118,6 @@ void lapic_timer_lvt(struct pc *pc, struct lapic *l, u32 value, u64 now)
 		lapic_put(l, LAPIC_TIMER_INITIAL, 0);
 	}
 	lapic_put(l, LAPIC_LVT_TIMER, value);
-	l->timer_mode = MODE(value);
 	arm(pc, l);
 }
 
@@ -138,7 +137,6 @@ void lapic_timer_divide(struct pc *pc, struct lapic *l, u32 value, u64 now)
 	lapic_timer_fire(pc, l, now);
 	count = lapic_timer_count(l, now);
 	lapic_put(l, LAPIC_TIMER_DIVIDE, value & 0xb);
-	l->timer_shift = (u8)shift_of(value);
 	if (l->target != PC_NEVER)
 		l->target = pvclock_ns(now) + count * count_ns(l);
 	arm(pc, l);
@@ -157,8 +155,6 @@ void lapic_timer_deadline(struct pc *pc, struct lapic *l, u64 value, u64 now)
 
 void lapic_timer_reset(struct lapic *l)
 {
-	l->timer_mode = ONE_SHOT;
-	l->timer_shift = (u8)shift_of(0);
 	l->tsc_deadline = 0;
 	l->target = PC_NEVER;
 	__atomic_store_n(&l->deadline, PC_NEVER, __ATOMIC_RELAXED);
