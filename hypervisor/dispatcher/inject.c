@@ -114,7 +114,7 @@ static bool irq_is_only(struct vcpu *v, int vector)
 static int irq_withdraw(struct vcpu *v, int vector)
 {
 	if (!is_raised(v, vector))
-		return v->domain->platform ? platform_irq_take(v, vector) : vector;
+		return v->domain->platform ? platform_irq_take(v) : vector;
 	__atomic_fetch_and(&v->irr[vector / 64], ~BIT(vector % 64), __ATOMIC_SEQ_CST);
 	return vector;
 }

@@ -172,13 +172,8 @@ static void state_read(struct vcpu *v, const struct vmexit *exit, struct emu_sta
 	s->cpl = (u8)backend->read(v, VREG_CPL);
 	s->is_protected = backend->read(v, VREG_CR0) & CR0_PE;
 	s->is_v86 = s->rflags & RFLAGS_VM;
-	for (unsigned i = 0; i < 6; i++) {
-		struct segment from;
-
-		backend->segment(v, (enum segment_name)i, &from);
-		s->segment[i] =
-			(struct emu_segment){ from.selector, from.base, from.limit, from.access };
-	}
+	for (unsigned i = 0; i < EMU_SEGMENTS; i++)
+		backend->segment(v, (enum segment_name)i, &s->segment[i]);
 }
 
 static void state_write(struct vcpu *v, const struct emu_state *s)

@@ -35,7 +35,7 @@ void platform_set_cr8(struct vcpu *v, u8 value);
 #define PLATFORM_EXTINT 256
 int platform_irq(struct vcpu *v);
 /* It is being delivered. Returns the vector. */
-int platform_irq_take(struct vcpu *v, int vector);
+int platform_irq_take(struct vcpu *v);
 /* It was not delivered after all: the local APIC has it again. */
 void platform_irq_undo(struct vcpu *v, int vector);
 

@@ -210,9 +210,8 @@ int platform_irq(struct vcpu *v)
 	return pc_interrupt_peek(v->domain->platform->pc, v->id);
 }
 
-int platform_irq_take(struct vcpu *v, int vector)
+int platform_irq_take(struct vcpu *v)
 {
-	(void)vector;
 	return pc_interrupt_accept(v->domain->platform->pc, v->id, rdtsc());
 }
 

@@ -9,7 +9,6 @@
 enum segment_name { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, SEG_LDTR, SEG_TR };
 
 /* Access rights as VMX has them: SDM vol. 3, "Guest Register State". */
-#define SEG_TYPE 0xfu
 #define SEG_IS_CODE BIT(3) /* of type; the next two where it is not */
 #define SEG_EXPANDS_DOWN BIT(2)
 #define SEG_WRITABLE BIT(1) /* code: readable */
@@ -23,8 +22,8 @@ enum segment_name { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, SEG_LDTR, SE
 
 struct segment {
 	u16 selector;
-	u32 limit; /* of the last byte, granularity applied */
 	u64 base;
+	u32 limit; /* of the last byte, granularity applied */
 	u32 access;
 };
 

@@ -217,9 +217,9 @@ static u64 random_target(const struct rig *rig, u64 *seed)
 	return window + 0x200 + ((random >> 8) % (WINDOW_BYTES - 0x400) & ~(random >> 40 & 15));
 }
 
-static u64 base_of(const struct emu_state *state, enum emu_segment_number segment)
+static u64 base_of(const struct emu_state *state, enum segment_name segment)
 {
-	return state->code_bytes == 8 && segment < EMU_FS ? 0 : state->segment[segment].base;
+	return state->code_bytes == 8 && segment < SEG_FS ? 0 : state->segment[segment].base;
 }
 
 /* Changes what the address is made of so that it becomes `target`, where that is possible. */
@@ -228,12 +228,12 @@ static void aim(struct candidate *c, u64 target)
 	struct emu_state *state = &c->before;
 	struct insn *insn = &c->insn;
 	struct emu e = { .state = state, .insn = insn };
-	enum emu_segment_number segment = emu_data_segment(&e);
+	enum segment_name segment = emu_data_segment(&e);
 	u64 next = state->rip + insn->length, wrong;
 	u8 *displacement = c->bytes + insn->length - insn->immediate_bytes;
 
 	if (!insn->segment && (insn->base == EMU_RSP || insn->base == EMU_RBP))
-		segment = EMU_SS;
+		segment = SEG_SS;
 	wrong = target - base_of(state, segment) - insn_offset(insn, state->gpr, next);
 	if (insn->base != INSN_NO_REGISTER && insn->base != insn->index) {
 		emu_gpr_write(&e, insn->base, insn->address_bytes, state->gpr[insn->base] + wrong);
@@ -263,7 +263,7 @@ static void aim_operands(const struct rig *rig, struct candidate *c, u64 *seed)
 		emu_gpr_write(&e, EMU_RSI, insn->address_bytes,
 			      target - base_of(state, emu_data_segment(&e)));
 		emu_gpr_write(&e, EMU_RDI, insn->address_bytes,
-			      random_target(rig, seed) - base_of(state, EMU_ES));
+			      random_target(rig, seed) - base_of(state, SEG_ES));
 		if (rnd(seed) % 64)
 			emu_gpr_write(&e, EMU_RCX, insn->address_bytes, rnd(seed) % 100);
 	}
@@ -277,7 +277,7 @@ static void random_state(const struct rig *rig, struct candidate *c, u64 *seed)
 	*state = rig->state;
 	for (unsigned i = 0; i < n; i++)
 		state->gpr[i] = random_value(seed) & emu_mask(n == 16 ? 8 : 4);
-	state->gpr[EMU_RSP] = random_target(rig, seed) - base_of(state, EMU_SS);
+	state->gpr[EMU_RSP] = random_target(rig, seed) - base_of(state, SEG_SS);
 	if (n != 16)
 		state->gpr[EMU_RSP] = (u32)state->gpr[EMU_RSP];
 	state->rflags = (rnd(seed) &

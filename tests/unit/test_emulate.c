@@ -140,12 +140,12 @@ static struct emu_state state_of(unsigned code_bytes)
 	};
 
 	for (unsigned i = 0; i < EMU_SEGMENTS; i++)
-		state.segment[i] = (struct emu_segment){ .selector = (u16)(0x10 + 8 * i),
-							 .limit = 0xffffffff,
-							 .attributes = 0xc093 };
-	state.segment[EMU_CS].attributes = 0xc09b;
+		state.segment[i] = (struct segment){ .selector = (u16)(0x10 + 8 * i),
+						     .limit = 0xffffffff,
+						     .access = 0xc093 };
+	state.segment[SEG_CS].access = 0xc09b;
 	if (code_bytes == 2)
-		state.segment[EMU_SS].attributes &= ~EMU_SEG_BIG;
+		state.segment[SEG_SS].access &= ~SEG_BIG;
 	return state;
 }
 
@@ -448,7 +448,7 @@ static void test_stack(void)
 	EXPECT_EQ(state.gpr[RSP], 0x5abc);
 	/* 16-bit stack pointer: the rest of ESP stays. */
 	state = state_of(4);
-	state.segment[EMU_SS].attributes &= ~EMU_SEG_BIG;
+	state.segment[SEG_SS].access &= ~SEG_BIG;
 	state.gpr[RSP] = 0xabcd5800;
 	EXPECT_EQ(execute(&state, "50"), EMU_DONE);
 	EXPECT_EQ(state.gpr[RSP], 0xabcd57fc);
@@ -775,8 +775,8 @@ static void test_limits(void)
 		state = state_of(4);
 		state.gpr[RBX] = row->rbx;
 		state.gpr[RAX] = 32;
-		state.segment[EMU_DS].limit = state.segment[EMU_SS].limit = row->limit;
-		state.segment[EMU_DS].attributes = row->attributes;
+		state.segment[SEG_DS].limit = state.segment[SEG_SS].limit = row->limit;
+		state.segment[SEG_DS].access = row->attributes;
 		result = execute(&state, row->code);
 		EXPECT_MSG((row->vector ? result == EMU_FAULTED && fault.vector == row->vector &&
 						  fault.has_error :
@@ -789,7 +789,7 @@ static void test_limits(void)
 
 	state = state_of(2); /* real mode: no types, no error code */
 	state.is_protected = false;
-	state.segment[EMU_DS] = (struct emu_segment){ 0x500, 0x5000, 0xffff, 0x9b };
+	state.segment[SEG_DS] = (struct segment){ 0x500, 0x5000, 0xffff, 0x9b };
 	state.gpr[RBX] = 0x100;
 	EXPECT_EQ(execute(&state, "89 07"), EMU_DONE);
 	state.gpr[RBX] = 0xffff;
@@ -799,7 +799,7 @@ static void test_limits(void)
 	state.is_protected = state.is_v86 = true;
 	state.gpr[RBX] = 0x100;
 	EXPECT_EQ(execute(&state, "89 07"), EMU_DONE);
-	state.segment[EMU_DS].base = 0xffffff00; /* linear addresses wrap at 4 GiB */
+	state.segment[SEG_DS].base = 0xffffff00; /* linear addresses wrap at 4 GiB */
 	state.gpr[RBX] = 0x5200;
 	EXPECT_EQ(execute(&state, "89 07"), EMU_DONE);
 	tap_case("real and virtual-8086 mode");
@@ -828,7 +828,7 @@ static void test_canonical(void)
 		state.gpr[RBX] = state.gpr[RBP] = state.gpr[13] = state.gpr[RSI] = rows[i].rbx;
 		if (rows[i].vector == SS_)
 			state.gpr[RSP] = rows[i].rbx;
-		for (unsigned s = 0; s < EMU_FS; s++)
+		for (unsigned s = 0; s < SEG_FS; s++)
 			state.segment[s].limit = 0; /* which means nothing here */
 		result = execute(&state, rows[i].code);
 		EXPECT_MSG(rows[i].vector ?

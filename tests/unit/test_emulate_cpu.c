@@ -139,8 +139,8 @@ static void rig_init(struct rig *rig, u64 *seed)
 	rig->state.code_bytes = 8;
 	rig->state.cpl = 3;
 	rig->state.is_protected = true;
-	rig->state.segment[EMU_CS].selector = cs;
-	rig->state.segment[EMU_SS].selector = ss;
+	rig->state.segment[SEG_CS].selector = cs;
+	rig->state.segment[SEG_SS].selector = ss;
 	sigaltstack(&stack, NULL);
 	sigaction(SIGSEGV, &action, NULL);
 	sigaction(SIGBUS, &action, NULL);

@@ -109,20 +109,20 @@ static void make_gdt(struct rig *rig)
 	CHECK(uc_reg_write(rig->engine, UC_X86_REG_GDTR, &gdtr));
 }
 
-static void load_segment(struct rig *rig, enum emu_segment_number number, u16 selector)
+static void load_segment(struct rig *rig, enum segment_name number, u16 selector)
 {
-	struct emu_segment *segment = &rig->state.segment[number];
+	struct segment *segment = &rig->state.segment[number];
 
 	segment->selector = selector;
 	segment->limit = 0xffffffff;
-	segment->attributes = number == EMU_CS ? 0xc09b : 0xc093;
+	segment->access = number == SEG_CS ? 0xc09b : 0xc093;
 	if (rig->state.code_bytes == 2) {
 		segment->base = (u64)selector << 4;
-		segment->attributes &= ~EMU_SEG_BIG;
+		segment->access &= ~SEG_BIG;
 	} else {
 		segment->base = gdt_base(selector >> 3);
 		if (selector >> 3 & 1 && selector >> 3 > 1)
-			segment->attributes &= ~EMU_SEG_BIG;
+			segment->access &= ~SEG_BIG;
 	}
 	CHECK(uc_reg_write(rig->engine, segment_ids[number], &selector));
 }
@@ -133,18 +133,18 @@ static void random_segments(struct rig *rig, u64 *seed)
 	static const u16 paragraphs[4] = { 0x2200, 0x2100, 0x21f8, 0x2280 };
 
 	if (rig->state.code_bytes == 8) {
-		for (unsigned i = EMU_FS; i <= EMU_GS; i++) {
+		for (unsigned i = SEG_FS; i <= SEG_GS; i++) {
 			u64 base = rnd(seed) % 4 ? rnd(seed) % 0x10000 : 0x123400000000;
 
 			rig->state.segment[i].base = base;
 			CHECK(uc_reg_write(rig->engine,
-					   i == EMU_FS ? UC_X86_REG_FS_BASE : UC_X86_REG_GS_BASE,
+					   i == SEG_FS ? UC_X86_REG_FS_BASE : UC_X86_REG_GS_BASE,
 					   &base));
 		}
 		return;
 	}
 	for (unsigned i = 0; i < EMU_SEGMENTS; i++) {
-		if (i != EMU_CS)
+		if (i != SEG_CS)
 			load_segment(rig, i,
 				     rig->state.code_bytes == 2 ? paragraphs[rnd(seed) % 4] :
 								  (u16)(8 * (2 + rnd(seed) % 6)));
@@ -173,9 +173,9 @@ static void open_engine(struct rig *rig, u64 *seed)
 	if (code_bytes == 4)
 		make_gdt(rig);
 	if (code_bytes == 2)
-		load_segment(rig, EMU_CS, CODE >> 4);
+		load_segment(rig, SEG_CS, CODE >> 4);
 	else if (code_bytes == 4)
-		load_segment(rig, EMU_CS, 8);
+		load_segment(rig, SEG_CS, 8);
 	random_segments(rig, seed);
 }
 
@@ -245,7 +245,7 @@ static bool is_mov_with_rex_r(const struct candidate *c)
 static bool is_write_to_code(const struct candidate *c)
 {
 	return c->error == UC_ERR_OK && c->before.code_bytes == 4 &&
-	       c->insn.segment == EMU_CS + 1 && c->result == EMU_FAULTED &&
+	       c->insn.segment == SEG_CS + 1 && c->result == EMU_FAULTED &&
 	       c->fault.vector == EMU_VECTOR_GP;
 }
 

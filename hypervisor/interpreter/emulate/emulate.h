@@ -11,25 +11,13 @@
 #define INTERPRETER_EMULATE_H
 
 #include "lib/insn.h"
+#include "lib/segment.h"
 #include "lib/types.h"
 
 #define EMU_REP_MAX 64u /* iterations of one call: bounds the time with interrupts off */
 #define EMU_CMPXCHG_MAX 64u /* attempts at one locked instruction, before EMU_AGAIN */
 
-struct emu_segment {
-	u16 selector;
-	u64 base;
-	u32 limit; /* in bytes, whatever the granularity bit says */
-	u32 attributes; /* EMU_SEG_*: SDM vol. 3 "Guest Register State", access rights */
-};
-
-#define EMU_SEG_WRITABLE 0x2u /* of data; of code: readable */
-#define EMU_SEG_DOWN 0x4u /* of data: expand-down */
-#define EMU_SEG_CODE 0x8u
-#define EMU_SEG_BIG 0x4000u /* D/B: 32-bit stack pointer, upper bound 4 GiB */
-#define EMU_SEG_UNUSABLE 0x10000u
-
-enum emu_segment_number { EMU_ES, EMU_CS, EMU_SS, EMU_DS, EMU_FS, EMU_GS, EMU_SEGMENTS };
+#define EMU_SEGMENTS 6 /* SEG_ES to SEG_GS */
 
 struct emu_state {
 	u64 gpr[16]; /* in ModRM order */
@@ -38,7 +26,7 @@ struct emu_state {
 	u8 cpl;
 	bool is_protected; /* CR0.PE */
 	bool is_v86;
-	struct emu_segment segment[EMU_SEGMENTS];
+	struct segment segment[EMU_SEGMENTS];
 };
 
 struct emu_fault {

@@ -18,37 +18,37 @@ int emu_raise(struct emu *e, u8 vector)
 
 /* ---- addresses ------------------------------------------------------------------------------- */
 
-static bool is_within_limit(const struct emu_segment *segment, u64 offset, unsigned bytes)
+static bool is_within_limit(const struct segment *segment, u64 offset, unsigned bytes)
 {
 	u64 last = offset + bytes - 1;
 
-	if ((segment->attributes & (EMU_SEG_CODE | EMU_SEG_DOWN)) == EMU_SEG_DOWN)
+	if ((segment->access & (SEG_IS_CODE | SEG_EXPANDS_DOWN)) == SEG_EXPANDS_DOWN)
 		return offset > segment->limit &&
-		       last <= (segment->attributes & EMU_SEG_BIG ? 0xffffffffu : 0xffffu);
+		       last <= (segment->access & SEG_BIG ? 0xffffffffu : 0xffffu);
 	return last <= segment->limit;
 }
 
 /* Real and virtual-8086 mode know no types: what is loaded can be read and written. */
-static bool is_type_allowed(const struct emu_state *state, const struct emu_segment *segment,
+static bool is_type_allowed(const struct emu_state *state, const struct segment *segment,
 			    bool is_write)
 {
 	if (!state->is_protected || state->is_v86)
 		return true;
-	if (segment->attributes & EMU_SEG_UNUSABLE)
+	if (segment->access & SEG_UNUSABLE)
 		return false;
-	if (segment->attributes & EMU_SEG_CODE)
-		return !is_write && segment->attributes & EMU_SEG_WRITABLE;
-	return !is_write || segment->attributes & EMU_SEG_WRITABLE;
+	if (segment->access & SEG_IS_CODE)
+		return !is_write && segment->access & SEG_WRITABLE;
+	return !is_write || segment->access & SEG_WRITABLE;
 }
 
-int emu_linear(struct emu *e, enum emu_segment_number number, u64 offset, unsigned bytes,
-	       bool is_write, u64 *linear)
+int emu_linear(struct emu *e, enum segment_name number, u64 offset, unsigned bytes, bool is_write,
+	       u64 *linear)
 {
-	const struct emu_segment *segment = &e->state->segment[number];
+	const struct segment *segment = &e->state->segment[number];
 	bool is_ok;
 
 	if (e->state->code_bytes == 8) {
-		*linear = offset + (number == EMU_FS || number == EMU_GS ? segment->base : 0);
+		*linear = offset + (number == SEG_FS || number == SEG_GS ? segment->base : 0);
 		is_ok = is_canonical(*linear) && is_canonical(*linear + bytes - 1);
 	} else {
 		*linear = (u32)(offset + segment->base);
@@ -57,18 +57,18 @@ int emu_linear(struct emu *e, enum emu_segment_number number, u64 offset, unsign
 	}
 	if (is_ok)
 		return EMU_OK;
-	return emu_raise(e, number == EMU_SS ? EMU_VECTOR_SS : EMU_VECTOR_GP);
+	return emu_raise(e, number == SEG_SS ? EMU_VECTOR_SS : EMU_VECTOR_GP);
 }
 
-enum emu_segment_number emu_data_segment(const struct emu *e)
+enum segment_name emu_data_segment(const struct emu *e)
 {
-	return e->insn->segment ? (enum emu_segment_number)(e->insn->segment - 1) : EMU_DS;
+	return e->insn->segment ? (enum segment_name)(e->insn->segment - 1) : SEG_DS;
 }
 
 int emu_rm(struct emu *e, unsigned bytes, bool is_write, u64 skip, struct emu_operand *operand)
 {
 	const struct insn *insn = e->insn;
-	enum emu_segment_number segment = emu_data_segment(e);
+	enum segment_name segment = emu_data_segment(e);
 	u64 offset;
 
 	if (insn->mod == 3) {
@@ -77,7 +77,7 @@ int emu_rm(struct emu *e, unsigned bytes, bool is_write, u64 skip, struct emu_op
 	}
 	/* r12 and r13 encode as rsp and rbp do, but mean DS. */
 	if (!insn->segment && (insn->base == EMU_RSP || insn->base == EMU_RBP))
-		segment = EMU_SS;
+		segment = SEG_SS;
 	offset = insn_offset(insn, e->state->gpr, e->next_rip) + skip;
 	*operand = (struct emu_operand){ .is_memory = true };
 	return emu_linear(e, segment, offset & emu_mask(insn->address_bytes), bytes, is_write,

@@ -75,9 +75,9 @@ static inline u64 emu_signed(u64 value, unsigned bytes)
 int emu_raise(struct emu *e, u8 vector); /* error code 0 where the vector has one; EMU_FAULT */
 
 /* Checks the segment and gives the linear address. offset: already of the address's size. */
-int emu_linear(struct emu *e, enum emu_segment_number segment, u64 offset, unsigned bytes,
-	       bool is_write, u64 *linear);
-enum emu_segment_number emu_data_segment(const struct emu *e); /* DS or what overrides it */
+int emu_linear(struct emu *e, enum segment_name segment, u64 offset, unsigned bytes, bool is_write,
+	       u64 *linear);
+enum segment_name emu_data_segment(const struct emu *e); /* DS or what overrides it */
 
 /* number: with REX; is_extended: a REX byte is there, so 4..7 of bytes are SPL..DIL. */
 struct emu_operand emu_register(const struct emu *e, unsigned number, unsigned bytes);

@@ -8,14 +8,14 @@ static unsigned stack_bytes(const struct emu *e)
 {
 	if (e->state->code_bytes == 8)
 		return 8;
-	return e->state->segment[EMU_SS].attributes & EMU_SEG_BIG ? 4 : 2;
+	return e->state->segment[SEG_SS].access & SEG_BIG ? 4 : 2;
 }
 
 static int push(struct emu *e, u64 value)
 {
 	unsigned size = stack_bytes(e);
 	u64 offset = (e->state->gpr[EMU_RSP] - e->bytes) & emu_mask(size), linear;
-	int status = emu_linear(e, EMU_SS, offset, e->bytes, true, &linear);
+	int status = emu_linear(e, SEG_SS, offset, e->bytes, true, &linear);
 
 	if (!status)
 		status = emu_write_linear(e, linear, e->bytes, value);
@@ -28,7 +28,7 @@ static int push(struct emu *e, u64 value)
 static int top(struct emu *e, u64 *value)
 {
 	u64 offset = e->state->gpr[EMU_RSP] & emu_mask(stack_bytes(e)), linear;
-	int status = emu_linear(e, EMU_SS, offset, e->bytes, false, &linear);
+	int status = emu_linear(e, SEG_SS, offset, e->bytes, false, &linear);
 
 	return status ? status : emu_read_linear(e, linear, e->bytes, value);
 }

@@ -23,7 +23,7 @@ static int destination(struct emu *e, bool is_write, u64 *linear) /* ES, which n
 {
 	u64 offset = e->state->gpr[EMU_RDI] & emu_mask(e->insn->address_bytes);
 
-	return emu_linear(e, EMU_ES, offset, e->bytes, is_write, linear);
+	return emu_linear(e, SEG_ES, offset, e->bytes, is_write, linear);
 }
 
 static int read_source(struct emu *e, u64 *value)
