@@ -16,7 +16,7 @@ import boot
 import figures_bare
 
 MARK = b"\x1epvn\n" # before and after the output, as pvn's own
-SECONDS = {"qemu": 120, "bochs": 240}
+SECONDS = {"qemu": 120, "bochs": 900}
 QEMU = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-monitor", "none", "-no-reboot",
         "-machine", "pc,accel=tcg", "-cpu", "max", "-serial", "stdio"]
 MACHINE = """machine: {{cpus: {cpus}, memory: 1G}}
