@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * IN and OUT: a table of ports that every domain has; the others are the emulated PC's, where there
- * is one. A port that nobody has reads all ones and swallows writes, as an empty bus does; it is
- * counted like any other. Strings go through port_string.c.
+ * is one. A port that nobody has reads all ones and swallows writes, as an empty bus does, and the
+ * event PORT_UNKNOWN counts it. Strings go through port_string.c.
  */
 #include "dispatcher/dispatcher.h"
 #include "interpreter/interpreter.h"
@@ -67,13 +67,12 @@ static const struct port_rule *find(u16 port)
 u32 port_read(struct vcpu *v, u16 port, unsigned bytes)
 {
 	const struct port_rule *rule = find(port);
-
 	u32 value = 0xffffffffu;
 
 	if (rule)
 		return rule->in ? rule->in(v, port, bytes) : value;
-	if (v->domain->platform)
-		platform_port_read(v, port, bytes, &value);
+	if (!v->domain->platform || !platform_port_read(v, port, bytes, &value))
+		v->events[PV_EVENT_PORT_UNKNOWN]++;
 	return value;
 }
 
@@ -83,8 +82,8 @@ void port_write(struct vcpu *v, u16 port, unsigned bytes, u32 value)
 
 	if (rule && rule->out)
 		rule->out(v, port, bytes, value);
-	else if (!rule && v->domain->platform)
-		platform_port_write(v, port, bytes, value);
+	else if (!rule && (!v->domain->platform || !platform_port_write(v, port, bytes, value)))
+		v->events[PV_EVENT_PORT_UNKNOWN]++;
 }
 
 enum verdict interpret_port_in(struct vcpu *v, struct vmexit *exit)

@@ -82,6 +82,7 @@ static void out(u16 port, u8 bytes, u64 rax)
 static void test_single(void)
 {
 	const u64 before = 0x1122334455667788;
+	u64 unknown = 0;
 
 	begin();
 	for (u32 port = 0; port < 0x10000; port += port < 0x100 || port > 0xff00 ? 1 : 7) {
@@ -92,11 +93,13 @@ static void test_single(void)
 		EXPECT_EQ(in((u16)port, 4, before), 0xffffffff);
 		if (port == PV_PORT_EXIT || port == PV_PORT_MARK)
 			continue;
+		unknown += 6;
 		out((u16)port, 1, before);
 		out((u16)port, 2, before);
 		out((u16)port, 4, before);
 	}
 	EXPECT(!domains[0]->ending && !fake_debug_port.used && !*console_text());
+	EXPECT_EQ(v->events[PV_EVENT_PORT_UNKNOWN], unknown);
 	EXPECT_EQ(in(PV_PORT_CONSOLE, 1, before), 0x1122334455667700 | PV_PORT_CONSOLE);
 	out(PV_PORT_CONSOLE, 1, 0xabcd00 | 'x');
 	EXPECT(!strcmp(console_text(), "x"));
@@ -112,8 +115,9 @@ static void test_single(void)
 	out(PV_PORT_EXIT, 1, 0xffffff03);
 	EXPECT(domains[0]->ending && domains[0]->end.how == PV_END_SHUTDOWN &&
 	       domains[0]->end.status == 3);
+	EXPECT_EQ(v->events[PV_EVENT_PORT_UNKNOWN], unknown); /* none of these is */
 	world_destroy();
-	tap_case("ports that nobody has read all ones; the few that there are");
+	tap_case("ports that nobody has read all ones and are counted; the few that there are");
 }
 
 /* ---- strings ---- */
