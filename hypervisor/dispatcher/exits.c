@@ -85,6 +85,17 @@ static enum verdict exit_nested_misconfig(struct vcpu *v, struct vmexit *exit)
 	return KILL;
 }
 
+/*
+ * VMX never lets one happen, and 64-bit systems have none. SVM does not intercept it: there the CPU
+ * switches by itself.
+ */
+static enum verdict exit_task_switch(struct vcpu *v, struct vmexit *exit)
+{
+	vm_kill(v->domain, v, "a hardware task switch to selector 0x%x, which is not emulated",
+		(u16)exit->qualification);
+	return KILL;
+}
+
 static enum verdict exit_triple_fault(struct vcpu *v, struct vmexit *exit)
 {
 	(void)exit;
@@ -131,7 +142,7 @@ const exit_handler_t exit_table[PV_EXIT_COUNT] = {
 	[PV_EXIT_DESCRIPTOR] = exit_unknown,
 	[PV_EXIT_RSM] = interpret_privileged,
 	[PV_EXIT_EXCEPTION] = exit_exception,
-	[PV_EXIT_TASK_SWITCH] = exit_unknown,
+	[PV_EXIT_TASK_SWITCH] = exit_task_switch,
 	[PV_EXIT_NESTED_FAULT] = interpret_nested_fault,
 	[PV_EXIT_NESTED_MISCONFIG] = exit_nested_misconfig,
 	[PV_EXIT_PAGE_FAULT] = exit_unknown,

@@ -84,6 +84,9 @@ struct vcpu {
 	u32 public_state; /* PV_STATE_* */
 	u64 state_since, state_tsc[4]; /* TSC: since when, and how long in each */
 
+	u64 retry_rip; /* where an instruction could not be carried out, last */
+	u32 retries; /* and how many times in a row */
+
 	u64 pat; /* virtual: never reaches hardware */
 	u8 cr8;
 	u64 xcr0;

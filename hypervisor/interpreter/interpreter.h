@@ -28,6 +28,10 @@ enum verdict interpret_nested_fault(struct vcpu *v, struct vmexit *exit);
 
 /* The whole instruction, by the emulator; gpa is what it exited for, for messages. (mmio.c) */
 enum verdict interpret_instruction(struct vcpu *v, struct vmexit *exit, gpa_t gpa);
+/* Not what the CPU executed stands at rip: once more? Not too often at the same place. (mmio.c) */
+bool insn_may_retry(struct vcpu *v, u64 rip);
+/* insn_fetch() said -PV_EFAULT. */
+enum verdict insn_unreadable(struct vcpu *v, u64 rip, gpa_t gpa);
 
 /* Blocks v once its instruction is done: HLT and the BLOCK call. */
 void vcpu_block(struct vcpu *v, bool interrupts_wake);

@@ -86,13 +86,18 @@ int insn_fetch(struct vcpu *v, u64 rip, u8 *bytes, struct insn *insn)
 	if (linear_read(v, rip, bytes, first, WALK_FETCH, &why))
 		return -PV_EFAULT;
 	result = insn_decode(insn, bytes, first, mode);
+	if (result == INSN_OK)
+		return 0;
 	/* Only an instruction that really crosses the page needs the next one to be there. */
 	if (result == INSN_TRUNCATED && first < INSN_MAX) {
 		if (linear_read(v, rip + first, bytes + first, INSN_MAX - first, WALK_FETCH, &why))
 			return -PV_EFAULT;
-		result = insn_decode(insn, bytes, INSN_MAX, mode);
+		first = INSN_MAX;
+		if (insn_decode(insn, bytes, INSN_MAX, mode) == INSN_OK)
+			return 0;
 	}
-	return result == INSN_OK ? 0 : -PV_EINVAL;
+	insn->length = (u8)first;
+	return -PV_EINVAL;
 }
 
 static gva_t segment_base(struct vcpu *v, enum segment_name name)

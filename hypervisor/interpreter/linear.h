@@ -28,7 +28,8 @@ bool hap_is_writable(struct vcpu *v, gpa_t gpa);
 gva_t code_linear(struct vcpu *v, u64 rip);
 /*
  * The instruction at rip, linear, decoded in the vCPU's mode; bytes has room for INSN_MAX.
- * -PV_EFAULT where it cannot be fetched, -PV_EINVAL where it is no instruction.
+ * -PV_EFAULT where it cannot be fetched, -PV_EINVAL where it is no instruction that we know: its
+ * length is then how many bytes were fetched.
  */
 int insn_fetch(struct vcpu *v, u64 rip, u8 *bytes, struct insn *insn);
 /* Where its memory operand lies. */

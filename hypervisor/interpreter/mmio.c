@@ -198,25 +198,60 @@ static enum verdict unhandled(struct vcpu *v, gpa_t gpa, const struct emu_state 
 	return KILL;
 }
 
+/*
+ * What is found can be something else than what the CPU executed: another vCPU changes code, or
+ * tables of which the CPU has a copy. So the guest comes by once more, with nothing cached; for
+ * ever it may not, since that would be silence.
+ */
+#define RETRIES_MAX 4u
+
+bool insn_may_retry(struct vcpu *v, u64 rip)
+{
+	if (v->retry_rip != rip)
+		v->retries = 0;
+	v->retry_rip = rip;
+	if (v->retries == RETRIES_MAX)
+		return false;
+	v->retries++;
+	vcpu_attend(v, ATTENTION_FLUSH);
+	return true;
+}
+
+enum verdict insn_unreadable(struct vcpu *v, u64 rip, gpa_t gpa)
+{
+	if (insn_may_retry(v, rip))
+		return RESUME;
+	vm_kill(v->domain, v,
+		"the instruction for 0x%llx cannot be fetched again: its page tables have changed",
+		(unsigned long long)gpa);
+	return KILL;
+}
+
 static enum verdict carry_out(struct vcpu *v, struct emu_state *s, const struct insn *insn,
 			      const u8 *bytes, gpa_t gpa)
 {
 	struct emu_fault fault = { 0 };
+	u64 rip = s->rip;
 
 	switch (emulate(s, insn, &bus, v, &fault)) {
 	case EMU_DONE:
+		v->retries = 0;
 		state_write(v, s);
 		return advance_to(v, s->rip);
 	case EMU_AGAIN:
+		v->retries = 0;
 		state_write(v, s);
 		return v->domain->ending ? KILL : RESUME;
 	case EMU_FAULTED:
+		v->retries = 0;
 		state_write(v, s);
 		if (fault.vector == VEC_PF)
 			backend->write(v, VREG_CR2, fault.address);
 		event_raise(v, fault.vector, fault.has_error, fault.error);
 		return FAULT;
 	default:
+		if (insn_may_retry(v, rip))
+			return RESUME;
 		return unhandled(v, gpa, s, bytes, insn->length);
 	}
 }
@@ -226,12 +261,18 @@ enum verdict interpret_instruction(struct vcpu *v, struct vmexit *exit, gpa_t gp
 	struct emu_state state;
 	struct insn insn;
 	u8 bytes[INSN_MAX];
+	int error;
 
 	state_read(v, exit, &state);
-	/* The code went away under it, or is none any more: let the guest take its own fault. */
-	if (insn_fetch(v, code_linear(v, exit->rip), bytes, &insn))
+	error = insn_fetch(v, code_linear(v, exit->rip), bytes, &insn);
+	if (!error)
+		return carry_out(v, &state, &insn, bytes, gpa);
+	if (error == -PV_EFAULT)
+		return insn_unreadable(v, exit->rip, gpa);
+	/* The CPU knows it, the decoder does not. */
+	if (insn_may_retry(v, exit->rip))
 		return RESUME;
-	return carry_out(v, &state, &insn, bytes, gpa);
+	return unhandled(v, gpa, &state, bytes, insn.length);
 }
 
 enum verdict interpret_nested_fault(struct vcpu *v, struct vmexit *exit)

@@ -79,7 +79,8 @@ enum verdict interpret_port_string(struct vcpu *v, struct vmexit *exit)
 	if (backend->read(v, VREG_CODE_BYTES) != 8)
 		return interpret_instruction(v, exit, 0);
 	if (insn_fetch(v, exit->rip, bytes, &insn))
-		return RESUME; /* the code went away under it: let the guest take its own fault */
+		return insn_unreadable(v, exit->rip, 0);
+	v->retries = 0;
 	if (io->is_rep)
 		count = insn.address_bytes == 8 ? v->gpr[RCX] : (u32)v->gpr[RCX];
 	step = backend->read(v, VREG_RFLAGS) & RFLAGS_DF ? (u64)-io->bytes : io->bytes;
@@ -89,7 +90,9 @@ enum verdict interpret_port_string(struct vcpu *v, struct vmexit *exit)
 		gva_t gva = linear_of(v, &insn, v->gpr[index], io->is_in);
 
 		if (move_one(v, io, gva, &why))
-			return raise(v, gva, &why);
+			return why.ok && v->domain->platform ?
+				       interpret_instruction(v, exit, why.gpa) :
+				       raise(v, gva, &why);
 		gpr_write(v, index, insn.address_bytes, v->gpr[index] + step);
 		if (io->is_rep)
 			gpr_write(v, RCX, insn.address_bytes, count - 1);

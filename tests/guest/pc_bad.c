@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What no emulation knows ends the domain with its bytes: kind=movdqa and kind=fxsave on a
- * register, kind=fetch and kind=code run what is there, kind=table and kind=stack have a page table
- * and a stack there; kind=event is interrupted on such a stack, by an instruction that is known.
+ * What no emulation knows ends the domain with its bytes: kind=movdqa, movups, fld, vmovdqu and
+ * fxsave on a register, kind=fetch and kind=code run what is there, kind=table and kind=stack have
+ * a page table and a stack there; kind=event is interrupted on such a stack, by an instruction that
+ * is known.
  */
 #include "pc.h"
 
@@ -20,6 +21,15 @@ static void be_interrupted(u64 stack)
 			 : "memory");
 }
 
+static void load_vector(u64 from)
+{
+	write_cr4(read_cr4() | CR4_OSXSAVE);
+	__asm__ volatile("xsetbv; vmovdqu (%0), %%ymm0"
+			 :
+			 : "r"(from), "c"(0), "a"(7), "d"(0)
+			 : "memory");
+}
+
 void guest_main(void)
 {
 	pc_init();
@@ -27,6 +37,12 @@ void guest_main(void)
 	print("kind known\n");
 	if (arg_is("kind", "movdqa"))
 		__asm__ volatile("movdqa %%xmm1, (%0)" : : "r"(LAPIC_BASE + APIC_TPR) : "memory");
+	else if (arg_is("kind", "movups"))
+		__asm__ volatile("movups (%0), %%xmm1" : : "r"(IOAPIC_BASE) : "memory");
+	else if (arg_is("kind", "fld"))
+		__asm__ volatile("fninit; fldl (%0)" : : "r"(NOWHERE) : "memory");
+	else if (arg_is("kind", "vmovdqu"))
+		load_vector(NOWHERE);
 	else if (arg_is("kind", "fxsave"))
 		__asm__ volatile("fxsave (%0)" : : "r"(NOWHERE) : "memory");
 	else if (arg_is("kind", "fetch"))

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Accesses to devices that no driver makes: 8 and 16 bytes compared and exchanged, words half in
- * memory, a local APIC that has been moved, also over memory and over the IOAPIC.
+ * memory, strings between them and ports, a local APIC that has been moved, also over memory and
+ * over the IOAPIC.
  */
 #include "pc.h"
 
@@ -61,6 +62,20 @@ static void check_wide(void)
 	ok(*(volatile u64 *)(IOAPIC_BASE - 4) == 0x11ffffffff, "a word half in the IOAPIC");
 }
 
+static void check_port_strings(void)
+{
+	u64 si, di, cx;
+
+	__asm__ volatile("rep outsb"
+			 : "=S"(si), "=c"(cx)
+			 : "0"(IOAPIC_BASE - 2), "1"(6ull), "d"(0x80)
+			 : "memory");
+	ok(si == IOAPIC_BASE + 4 && !cx, "OUTSB from a device");
+	__asm__ volatile("insb" : "=D"(di) : "0"(IOAPIC_BASE), "d"(0xe9) : "memory");
+	ok(mmio_read(IOAPIC_BASE) == 0xe9 && di == IOAPIC_BASE + 1, "INSB to one");
+	mmio_write(IOAPIC_BASE, 0x11);
+}
+
 static void check_moved(void)
 {
 	u32 code = *(volatile u32 *)(0x200000 + APIC_VERSION);
@@ -81,10 +96,11 @@ static void check_moved(void)
 
 void guest_main(void)
 {
-	plan(10);
+	plan(12);
 	pc_init();
 	pc_map(NOWHERE);
 	pc_map(MOVED);
 	check_wide();
+	check_port_strings();
 	check_moved();
 }

@@ -400,8 +400,7 @@ static void test_privileged(void)
 	/* Classes that no rule asks for end the domain, with a report. */
 	for (u16 class = 0; class < PV_EXIT_COUNT; class ++) {
 		EXPECT(exit_table[class] != NULL);
-		if (class != PV_EXIT_DR && class != PV_EXIT_DESCRIPTOR &&
-		    class != PV_EXIT_TASK_SWITCH && class != PV_EXIT_INVLPG &&
+		if (class != PV_EXIT_DR && class != PV_EXIT_DESCRIPTOR && class != PV_EXIT_INVLPG &&
 		    class != PV_EXIT_INIT && class != PV_EXIT_UNKNOWN)
 			continue;
 		begin();
