@@ -1,9 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Unmodified kernels in full/hap: full.py PVN HOST [--all] [--bare-only]. Boots kernels with 1 and 2 vCPUs, runs
+"""Unmodified kernels in full/hap: full.py PVN HOST [--all] [--bare-only]. Boots kernels with 1, 2 and 4 vCPUs, runs
 a script of processes, pipes, mappings, signals and files, and powers off by ACPI. What the script prints must be,
-to the byte, what the same image prints on the bare emulated machine. --all: Debian's kernels too, and on Bochs
-the bare machine is Bochs as well. --bare-only leaves Paravane out: are two bare machines equal? TAP.
+to the byte, what the same image prints on the bare emulated machine. --all: Debian's kernels too, more vCPUs than
+CPUs, and on Bochs the bare machine is Bochs as well. --bare-only leaves Paravane out: are two bare machines equal?
+TAP.
 """
 import argparse
 import base64
@@ -23,6 +24,9 @@ MACHINE = """machine: {{cpus: {cpus}, memory: 1G}}
 domains:
   - {{name: guest, kernel: "{kernel}", initrd: "{initrd}", memory: {memory}M, vcpus: {vcpus}, mode: full/hap}}
 """
+# vCPUs on CPUs, of guest:linux, besides those on one CPU; with --all also the others.
+SHARED = ((4, 2),)
+SHARED_ALL = {"qemu": ((4, 4), (4, 1), (2, 2)), "bochs": ((4, 1), (2, 2))}
 PROGRAMS = ("storm", "sum", "pipe", "forkwait", "mmap")
 # Nothing in it may depend on speed, time or the machine's devices.
 SCRIPT = r"""uname -r
@@ -159,6 +163,8 @@ def main():
                 if options.all and full.b.host == "bochs" and kernel == "guest:linux" and vcpus == 1:
                     full.b.expect("bare Bochs prints what bare QEMU does",
                                   (full.bare_bochs(full.image(kernel)) == alone, "not the same"))
+        for vcpus, cpus in SHARED + (SHARED_ALL[full.b.host] if options.all else ()):
+            full.equal("guest:linux", "guest:linux", vcpus, cpus=cpus)
         full.session()
     full.b.done()
 
