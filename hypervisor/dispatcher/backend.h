@@ -26,6 +26,7 @@ enum vreg {
 	VREG_DR6,
 	VREG_TSC_OFFSET, /* the guest's TSC less the machine's; only in full virtualization */
 	VREG_SHADOW, /* not 0: STI or MOV SS holds events off for one instruction. Write: 0 only */
+	VREG_PAUSE_EXITS, /* write only: does PAUSE exit? */
 };
 
 /* SDM vol. 3, "VM-Entry Controls for Event Injection". */

@@ -69,6 +69,8 @@ void sched_wake(struct vcpu *v); /* ends its BLOCK, or the next one */
 /* Asks v to stop. False: it does already, or is the last one that runs and stays. */
 bool sched_stop(struct vcpu *v);
 bool sched_is_running(const struct vcpu *v);
+/* Could another vCPU of its domain run here, and nowhere else now? (census.c) */
+bool sched_has_waiting_sibling(const struct vcpu *v);
 /* No other vCPU of v's domain runs until sched_thaw(); false: one does, and nothing has changed. */
 bool sched_freeze_others(struct vcpu *v);
 void sched_thaw(struct domain *d);

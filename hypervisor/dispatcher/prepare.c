@@ -49,6 +49,9 @@ static bool ask_scheduler(struct cpu *cpu, struct vcpu *v)
 		vcpu_attended(v, ATTENTION_KICK);
 		if (sched_should_leave(cpu, v))
 			return false;
+		/* In the PV modes a kernel says by itself that it waits. */
+		if (v->domain->platform)
+			backend->write(v, VREG_PAUSE_EXITS, sched_has_waiting_sibling(v));
 	}
 	return !(v->attention &
 		 (ATTENTION_DYING | ATTENTION_BLOCK | ATTENTION_YIELD | ATTENTION_STOP));

@@ -21,6 +21,7 @@ enum verdict interpret_port_out(struct vcpu *v, struct vmexit *exit);
 enum verdict interpret_port_string(struct vcpu *v, struct vmexit *exit);
 enum verdict interpret_hlt(struct vcpu *v, struct vmexit *exit);
 enum verdict interpret_xsetbv(struct vcpu *v, struct vmexit *exit);
+enum verdict interpret_pause(struct vcpu *v, struct vmexit *exit);
 enum verdict interpret_rdtsc(struct vcpu *v, struct vmexit *exit);
 enum verdict interpret_privileged(struct vcpu *v, struct vmexit *exit);
 enum verdict interpret_apic(struct vcpu *v, struct vmexit *exit);

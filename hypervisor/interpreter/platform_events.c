@@ -159,9 +159,15 @@ static void carry_out(struct platform *p, u32 bits, void (*what)(struct platform
  */
 static void carry_out_look(struct platform *p, struct vcpu *v)
 {
+	struct vcpu *from = this_cpu()->current;
+
 	(void)p;
-	if (v != this_cpu()->current)
-		sched_kick(v);
+	if (v == from)
+		return;
+	sched_kick(v);
+	/* No CPU for it: do the sender's PAUSEs exit from now on? prepare.c */
+	if (v->state == VCPU_RUNNABLE)
+		vcpu_attend(from, ATTENTION_KICK);
 }
 
 static void carry_out_rearm(struct platform *p, struct vcpu *v)

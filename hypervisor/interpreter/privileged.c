@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Sensitive instructions whose whole policy is one word: #UD, #GP, or nothing at all. A row a class
- * of exit; HLT, RDTSC and the register helpers that several routines share stand here too.
+ * of exit; HLT, PAUSE, RDTSC and the register helpers that several routines share stand here too.
  */
 #include "dispatcher/dispatcher.h"
 #include "interpreter/control.h"
@@ -10,7 +10,7 @@
 #include "machine/machine.h"
 #include "machine/x86.h"
 
-enum privileged_action { ACTION_KILL, ACTION_UD, ACTION_GP, ACTION_NOP, ACTION_YIELD };
+enum privileged_action { ACTION_KILL, ACTION_UD, ACTION_GP, ACTION_NOP };
 
 static const struct {
 	u8 action;
@@ -20,7 +20,6 @@ static const struct {
 	[PV_EXIT_WBINVD] = { ACTION_NOP, "no device is incoherent, and all domains would pay" },
 	[PV_EXIT_RDPMC] = { ACTION_GP, "CPUID offers no performance counters" },
 	[PV_EXIT_MONITOR] = { ACTION_UD, "CPUID offers no MONITOR; MWAIT would idle the CPU" },
-	[PV_EXIT_PAUSE] = { ACTION_YIELD, "a spin loop on another vCPU's lock" },
 	[PV_EXIT_VMX_INSN] = { ACTION_UD, "no nested virtualization, no SMX" },
 	[PV_EXIT_RSM] = { ACTION_UD, "there is no system-management mode" },
 };
@@ -32,15 +31,23 @@ enum verdict interpret_privileged(struct vcpu *v, struct vmexit *exit)
 		return fault(v, VEC_UD);
 	case ACTION_GP:
 		return fault(v, VEC_GP);
-	case ACTION_YIELD:
-		vcpu_attend(v, ATTENTION_YIELD);
-		return ADVANCE;
 	case ACTION_NOP:
 		return ADVANCE;
 	default:
 		vm_kill(v->domain, v, "exit 0x%x that no rule expects", exit->code.raw);
 		return KILL;
 	}
+}
+
+/* A spin loop: gives way to the sibling for which it was made to exit, if that still waits. */
+enum verdict interpret_pause(struct vcpu *v, struct vmexit *exit)
+{
+	(void)exit;
+	if (sched_has_waiting_sibling(v))
+		vcpu_attend(v, ATTENTION_YIELD);
+	else
+		backend->write(v, VREG_PAUSE_EXITS, false);
+	return ADVANCE;
 }
 
 void vcpu_block(struct vcpu *v, bool interrupts_wake)

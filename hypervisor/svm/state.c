@@ -97,6 +97,14 @@ u64 svm_read(struct vcpu *v, enum vreg reg)
 	}
 }
 
+static void set_pause_exits(struct vmcb *vmcb, bool on)
+{
+	if (on)
+		vmcb->intercept_misc1 |= MISC1_PAUSE;
+	else
+		vmcb->intercept_misc1 &= ~(u32)MISC1_PAUSE;
+}
+
 void svm_write(struct vcpu *v, enum vreg reg, u64 value)
 {
 	switch (reg) {
@@ -111,6 +119,9 @@ void svm_write(struct vcpu *v, enum vreg reg, u64 value)
 		break;
 	case VREG_SHADOW:
 		vmcb_of(v)->interrupt_shadow = 0;
+		break;
+	case VREG_PAUSE_EXITS:
+		set_pause_exits(vmcb_of(v), value);
 		break;
 	case VREG_CPL:
 	case VREG_CODE_BYTES:

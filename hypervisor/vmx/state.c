@@ -128,6 +128,17 @@ static void pdptes_load(struct vcpu *v)
 		vmwrite(GUEST_PDPTE0 + i * 2, entries[i]);
 }
 
+static void set_pause_exits(struct vmx_vcpu *x, bool on)
+{
+	u32 primary = on ? x->primary | (u32)PRIMARY_PAUSE_EXITING :
+			   x->primary & ~(u32)PRIMARY_PAUSE_EXITING;
+
+	if (primary == x->primary || (primary & ~vmx_caps.may1[PRIMARY]))
+		return;
+	x->primary = primary;
+	vmwrite(PRIMARY_CONTROLS, primary);
+}
+
 void vmx_write(struct vcpu *v, enum vreg reg, u64 value)
 {
 	switch (reg) {
@@ -150,6 +161,9 @@ void vmx_write(struct vcpu *v, enum vreg reg, u64 value)
 		break;
 	case VREG_SHADOW:
 		vmwrite(GUEST_INTERRUPTIBILITY, vmread(GUEST_INTERRUPTIBILITY) & ~BLOCKED_FOR_ONE);
+		break;
+	case VREG_PAUSE_EXITS:
+		set_pause_exits(vmx_of(v), value);
 		break;
 	case VREG_CPL:
 	case VREG_CODE_BYTES:

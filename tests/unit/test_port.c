@@ -343,6 +343,41 @@ static void test_deadly(void)
 
 /* ---- instructions whose policy is one word ---- */
 
+/* PAUSE gives way to a sibling that has no CPU, and exits only as long as there is one. */
+static void test_pause(void)
+{
+	const struct world_domain pair = { .mode = PV_MODE_FULL_HAP, .vcpus = 2 };
+	struct vmexit exit = { .code.exit = PV_EXIT_PAUSE, .rip = CODE };
+	struct vcpu *other;
+
+	world_create(&pair, 1, 1);
+	v = domains[0]->vcpus[0];
+	other = domains[0]->vcpus[1];
+	v->state = VCPU_RUNNING;
+	v->cpu = &cpus[0];
+	domains[0]->vcpus_live = 2;
+	r = recorder_of(v);
+	r->reg[VREG_PAUSE_EXITS] = 1;
+	v->attention = 0;
+	other->state = VCPU_RUNNABLE;
+	EXPECT_EQ(exit_table[PV_EXIT_PAUSE](v, &exit), ADVANCE);
+	EXPECT(v->attention == ATTENTION_YIELD && r->reg[VREG_PAUSE_EXITS] == 1);
+	v->attention = 0;
+	other->state = VCPU_BLOCKED;
+	EXPECT_EQ(exit_table[PV_EXIT_PAUSE](v, &exit), ADVANCE);
+	EXPECT(!v->attention && r->reg[VREG_PAUSE_EXITS] == 0);
+	/* Runnable, but not here; and with a CPU for each. */
+	other->state = VCPU_RUNNABLE;
+	other->cpu_mask = BIT(1);
+	EXPECT(!sched_has_waiting_sibling(v));
+	other->cpu_mask = ~0ull;
+	EXPECT(sched_has_waiting_sibling(v));
+	domains[0]->vcpus_live = 1;
+	EXPECT(!sched_has_waiting_sibling(v));
+	world_destroy();
+	tap_case("PAUSE gives way to a sibling that waits, and to nobody else");
+}
+
 static void test_privileged(void)
 {
 	static const struct {
@@ -364,7 +399,7 @@ static void test_privileged(void)
 		if (v->event.valid)
 			EXPECT(v->event.vector == rows[i].vector &&
 			       v->event.has_error == (rows[i].vector == VEC_GP));
-		EXPECT_EQ(!!(v->attention & ATTENTION_YIELD), rows[i].class == PV_EXIT_PAUSE);
+		EXPECT(!(v->attention & ATTENTION_YIELD));
 		v->event.valid = false;
 		v->attention = 0;
 	}
@@ -463,6 +498,7 @@ int main(void)
 	test_long_strings();
 	test_faults();
 	test_deadly();
+	test_pause();
 	test_privileged();
 	test_random();
 	return tap_done();
