@@ -40,7 +40,7 @@ static const char config_text[] =
 	"vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest\n"
 	"vga: extension=vbe, update_freq=1, realtime=0\n"
 	"optromimage1: file=\"" BOOT_ROM "\", address=0xd0000\n"
-	"optramimage1: file=\"" LAUNCH_BUNDLE "\", address=0x%llx\n"
+	"%s"
 	"ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14\n"
 	"ata0-master: type=cdrom, path=\"" BOOT_ISO "\", status=inserted\n"
 	"ata1: enabled=0\n"
@@ -58,6 +58,8 @@ static const char config_text[] =
 	"error: action=report\n"
 	"info: action=report\n"
 	"debug: action=ignore\n";
+
+static const char bundle_text[] = "optramimage1: file=\"" LAUNCH_BUNDLE "\", address=0x%llx\n";
 
 /* Writes a small file into the run's folder. */
 static int write_file(const struct launch *launch, const char *name, const void *data, size_t bytes,
@@ -108,15 +110,44 @@ static int link_file(const struct launch *launch, const char *target, const char
 	return result;
 }
 
-static int link_files(const struct launch *launch, struct errors *e)
+/* A Linux without the hypervisor comes from an image of its own, made for this run. */
+static int make_bare_iso(const struct launch *launch, struct errors *e)
 {
-	char *iso = image_boot_iso(launch->hypervisor, e),
-	     *read = pvn_build_path("tools/" BOCHS_READ);
+	const struct launch_bare *bare = launch->bare;
+	char *kernel = realpath(bare->kernel, NULL), *initrd = realpath(bare->initrd, NULL);
+	char *iso = xasprintf("%s/" BOOT_ISO, launch->dir);
 	int result = -1;
 
-	if (iso && !link_file(launch, iso, BOOT_ISO, e) && !link_file(launch, read, BOCHS_READ, e))
-		result = 0;
+	if (!kernel || !initrd)
+		errors_add(e, "%s: %s", kernel ? bare->initrd : bare->kernel, strerror(errno));
+	else
+		result = image_linux(kernel, initrd, bare->cmdline, iso, e);
+	free(kernel);
+	free(initrd);
 	free(iso);
+	return result;
+}
+
+static int link_iso(const struct launch *launch, struct errors *e)
+{
+	char *iso;
+	int result;
+
+	if (launch->bare)
+		return make_bare_iso(launch, e);
+	iso = image_boot_iso(launch->hypervisor, e);
+	result = iso ? link_file(launch, iso, BOOT_ISO, e) : -1;
+	free(iso);
+	return result;
+}
+
+static int link_files(const struct launch *launch, struct errors *e)
+{
+	char *read = pvn_build_path("tools/" BOCHS_READ);
+	int result = link_iso(launch, e);
+
+	if (!result)
+		result = link_file(launch, read, BOCHS_READ, e);
 	free(read);
 	return result;
 }
@@ -133,8 +164,10 @@ static int prepare(struct launch *launch, struct errors *e)
 {
 	unsigned long long mib = launch->memory_bytes / MIB;
 	char *com1 = serial_port(launch);
-	char *text = xasprintf(config_text, launch->cpus, mib, mib,
-			       (unsigned long long)MACHINE_BUNDLE_ADDRESS,
+	char *bundle = launch->bare ?
+			       xstrdup("") :
+			       xasprintf(bundle_text, (unsigned long long)MACHINE_BUNDLE_ADDRESS);
+	char *text = xasprintf(config_text, launch->cpus, mib, mib, bundle,
 			       launch->input ? "slowdown" : "none", RTC_START, com1);
 	int result = -1;
 
@@ -153,6 +186,7 @@ static int prepare(struct launch *launch, struct errors *e)
 		result = 0;
 	}
 	free(com1);
+	free(bundle);
 	free(text);
 	return result;
 }

@@ -9,6 +9,18 @@
 
 #define MIB (1ull << 20)
 
+static void payload_args(struct launch *launch)
+{
+	launch_arg(launch, "-kernel");
+	launch_arg(launch, "%s", launch->bare ? LAUNCH_KERNEL : launch->hypervisor);
+	launch_arg(launch, "-initrd");
+	launch_arg(launch, launch->bare ? LAUNCH_INITRD : LAUNCH_BUNDLE);
+	if (launch->bare) {
+		launch_arg(launch, "-append");
+		launch_arg(launch, "%s", launch->bare->cmdline);
+	}
+}
+
 static void common_args(struct launch *launch)
 {
 	launch_arg(launch, "qemu-system-x86_64");
@@ -24,10 +36,7 @@ static void common_args(struct launch *launch)
 	launch_arg(launch, "%lluM", (unsigned long long)(launch->memory_bytes / MIB));
 	launch_arg(launch, "-smp");
 	launch_arg(launch, "%u", launch->cpus);
-	launch_arg(launch, "-kernel");
-	launch_arg(launch, "%s", launch->hypervisor);
-	launch_arg(launch, "-initrd");
-	launch_arg(launch, LAUNCH_BUNDLE);
+	payload_args(launch);
 	launch_arg(launch, "-debugcon");
 	launch_arg(launch, "stdio");
 	launch_arg(launch, "-device");

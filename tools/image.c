@@ -33,6 +33,8 @@
 static const char modules[] = "--install-modules=normal iso9660 biosdisk multiboot2 boot";
 static const char boot_config[] = "multiboot2 /boot/paravane.elf bundle=0x%llx\nboot\n";
 static const char full_config[] = "multiboot2 /boot/paravane.elf\nmodule2 /boot/bundle\nboot\n";
+static const char linux_modules[] = "--install-modules=normal iso9660 biosdisk linux boot";
+static const char linux_config[] = "linux /boot/kernel %s\ninitrd /boot/initrd\nboot\n";
 
 static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
@@ -88,41 +90,44 @@ static int write_text(const char *dir, const char *name, const char *text, struc
 	return result;
 }
 
-/* Makes dir/out.iso of the hypervisor, dir/grub.cfg and, where has_bundle, dir/bundle. */
-static int run_mkrescue(const char *dir, const char *hypervisor, bool has_bundle, struct errors *e)
+/* Makes dir/out.iso of dir/grub.cfg and files: "path on the image=path here", NULL for none. */
+static int run_mkrescue(const char *dir, const char *module_list, const char *first,
+			const char *second, struct errors *e)
 {
 	char *out = xasprintf("%s/out.iso", dir);
-	char *elf = xasprintf("boot/paravane.elf=%s", hypervisor);
 	char *config = xasprintf("boot/grub/grub.cfg=%s/grub.cfg", dir);
-	char *bundle = xasprintf("boot/bundle=%s/bundle", dir);
 	char *temporary = xasprintf("TMPDIR=%s", dir);
 	const char *const environment[] = { temporary, NULL };
-	const char *const argv[] = { "grub-mkrescue",
-				     "-d",
-				     GRUB_PLATFORM,
-				     modules,
-				     "--fonts=",
-				     "--locales=",
-				     "--themes=",
-				     "-o",
-				     out,
-				     elf,
-				     config,
-				     has_bundle ? bundle : NULL,
-				     NULL };
+	const char *const argv[] = {
+		"grub-mkrescue", "-d",        GRUB_PLATFORM, module_list, "--fonts=",
+		"--locales=",    "--themes=", "-o",          out,         config,
+		first,           second,      NULL
+	};
 	int result = -1;
 
 	if (access(GRUB_PLATFORM "/multiboot2.mod", R_OK))
 		errors_add(e, "GRUB's BIOS modules are not installed: apt-get install grub-pc-bin");
-	else if (access(hypervisor, R_OK))
-		errors_add(e, "%s: %s (has the project been built?)", hypervisor, strerror(errno));
 	else
 		result = run_tool(argv, dir, environment, e);
 	free(out);
-	free(elf);
 	free(config);
-	free(bundle);
 	free(temporary);
+	return result;
+}
+
+/* The image of the hypervisor, and of dir/bundle where it has one. */
+static int make_image(const char *dir, const char *hypervisor, bool has_bundle, struct errors *e)
+{
+	char *elf = xasprintf("boot/paravane.elf=%s", hypervisor);
+	char *bundle = xasprintf("boot/bundle=%s/bundle", dir);
+	int result = -1;
+
+	if (access(hypervisor, R_OK))
+		errors_add(e, "%s: %s (has the project been built?)", hypervisor, strerror(errno));
+	else
+		result = run_mkrescue(dir, modules, elf, has_bundle ? bundle : NULL, e);
+	free(elf);
+	free(bundle);
 	return result;
 }
 
@@ -141,7 +146,7 @@ static int build(const char *hypervisor, const struct blob *bundle, struct blob 
 	out = xasprintf("%s/out.iso", dir);
 	if (!write_text(dir, "grub.cfg", config, e) &&
 	    (!bundle || !blob_write(bundle, bundle_path, e)) &&
-	    !run_mkrescue(dir, hypervisor, bundle, e))
+	    !make_image(dir, hypervisor, bundle, e))
 		result = blob_read(iso, out, IMAGE_MAX, e);
 	/* grub-mkrescue may have left its own folder in there. */
 	nftw(dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
@@ -161,6 +166,33 @@ int image_write(const char *hypervisor, const struct blob *bundle, const char *o
 	if (!result)
 		result = blob_write(&iso, out, e);
 	blob_free(&iso);
+	return result;
+}
+
+int image_linux(const char *kernel, const char *initrd, const char *cmdline, const char *path,
+		struct errors *e)
+{
+	char *dir = run_dir_create(e), *config, *kernel_file, *initrd_file, *out;
+	int result = -1;
+
+	if (!dir)
+		return -1;
+	config = xasprintf(linux_config, cmdline);
+	kernel_file = xasprintf("boot/kernel=%s", kernel);
+	initrd_file = xasprintf("boot/initrd=%s", initrd);
+	out = xasprintf("%s/out.iso", dir);
+	if (!write_text(dir, "grub.cfg", config, e) &&
+	    !run_mkrescue(dir, linux_modules, kernel_file, initrd_file, e)) {
+		result = rename(out, path);
+		if (result)
+			errors_add(e, "%s: %s", path, strerror(errno));
+	}
+	nftw(dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+	free(config);
+	free(kernel_file);
+	free(initrd_file);
+	free(out);
+	free(dir);
 	return result;
 }
 

@@ -20,12 +20,21 @@
 #define LAUNCH_BUNDLE "bundle.bin"
 #define LAUNCH_SERIAL "serial.txt"
 #define LAUNCH_GDB_SOCKET "gdb.sock"
+#define LAUNCH_KERNEL "kernel" /* of struct launch_bare */
+#define LAUNCH_INITRD "initrd"
 #define LAUNCH_STDERR "emulator.err"
+
+/* What runs where the hypervisor would, on the emulated machine itself. */
+struct launch_bare {
+	const char *kernel, *initrd; /* paths of a bzImage and its initramfs */
+	const char *cmdline; /* of plain words */
+};
 
 struct launch {
 	/* What to run; set by the session. */
 	const char *dir; /* the run's private folder, absolute */
 	const char *hypervisor; /* path of paravane.elf, absolute */
+	const struct launch_bare *bare; /* instead of it and its bundle, or NULL */
 	uint64_t memory_bytes; /* of the emulated machine */
 	unsigned int cpus;
 	bool has_serial; /* the first serial port exists and is written to LAUNCH_SERIAL */

@@ -63,6 +63,8 @@ struct run_options {
 	enum host host;
 	unsigned int timeout_s; /* 0 = none */
 	bool gdb;
+	/* Runs this instead of the hypervisor; of the machine only CPUs and memory count. */
+	const struct launch_bare *bare;
 	const char *serial; /* file that receives the first serial port, or NULL: no such port */
 	bool is_interactive; /* the terminal is the first domain's, see console.h */
 	/* Told what comes in, as it comes; each may be NULL. */

@@ -65,6 +65,45 @@ static int write_bundle(struct session *s, struct errors *e)
 	return result;
 }
 
+/* Links, so that an emulator's option names a file in its own folder. */
+static int link_bare(struct session *s, struct errors *e)
+{
+	const struct {
+		const char *name, *target;
+	} links[] = { { LAUNCH_KERNEL, s->launch.bare->kernel },
+		      { LAUNCH_INITRD, s->launch.bare->initrd } };
+	int result = 0;
+	size_t i;
+
+	for (i = 0; i < sizeof(links) / sizeof(links[0]) && !result; i++) {
+		char *link_name = xasprintf("%s/%s", s->launch.dir, links[i].name);
+		char *target = realpath(links[i].target, NULL);
+
+		result = target ? symlink(target, link_name) : -1;
+		if (result)
+			errors_add(e, "%s: %s", links[i].target, strerror(errno));
+		free(target);
+		free(link_name);
+	}
+	return result;
+}
+
+static int write_payload(struct session *s, struct errors *e)
+{
+	return s->launch.bare ? link_bare(s, e) : write_bundle(s, e);
+}
+
+static int find_hypervisor(struct session *s, struct errors *e)
+{
+	char *hypervisor = pvn_build_path("hypervisor/paravane.elf");
+
+	s->launch.hypervisor = realpath(hypervisor, NULL);
+	if (!s->launch.hypervisor)
+		errors_add(e, "%s: %s (has the project been built?)", hypervisor, strerror(errno));
+	free(hypervisor);
+	return s->launch.hypervisor ? 0 : -1;
+}
+
 /* The serial port's file is the user's; a link leads there. */
 static int link_serial(struct session *s, struct errors *e)
 {
@@ -108,14 +147,10 @@ static int start_console(struct session *s, struct errors *e)
 
 int session_prepare(struct session *s, struct errors *e)
 {
-	char *hypervisor = pvn_build_path("hypervisor/paravane.elf");
 	char *stray;
 
-	s->launch.hypervisor = realpath(hypervisor, NULL);
-	if (!s->launch.hypervisor)
-		errors_add(e, "%s: %s (has the project been built?)", hypervisor, strerror(errno));
-	free(hypervisor);
-	if (!s->launch.hypervisor)
+	s->launch.bare = s->options->bare;
+	if (!s->launch.bare && find_hypervisor(s, e))
 		return -1;
 	s->launch.dir = run_dir_create(e);
 	if (!s->launch.dir)
@@ -126,7 +161,7 @@ int session_prepare(struct session *s, struct errors *e)
 	s->launch.memory_bytes = s->machine->memory_bytes;
 	s->launch.cpus = s->machine->cpus;
 	s->launch.gdb = s->options->gdb;
-	if (write_bundle(s, e) || link_serial(s, e) || open_console(s, e) ||
+	if (write_payload(s, e) || link_serial(s, e) || open_console(s, e) ||
 	    s->launcher->prepare(&s->launch, e) ||
 	    run_process_start(&s->process, &s->launch, s->launcher, e))
 		return -1;

@@ -93,6 +93,8 @@ void session_judge(struct session *s)
 		s->result->exit = PVN_OK;
 	else if (s->is_timed_out)
 		fail(s, PVN_TIMEOUT, "not ended after %u s", s->options->timeout_s);
+	else if (s->launch.bare && s->has_exited)
+		s->result->exit = PVN_OK; /* what its guest did, its serial port tells */
 	else if (!s->result->stats.has_machine_end)
 		judge_death(s);
 	else
