@@ -29,10 +29,13 @@ struct workload {
 	void (*check)(unsigned long ops); /* after the last mark, may be NULL */
 };
 
-/* Ends the program: "NAME: what failed". */
+extern char *program_invocation_short_name; /* of the C library */
+
+/* Ends the program: "not ok: NAME: what failed". */
 #define fail(...) \
 	do { \
-		printf("not ok: " __VA_ARGS__); \
+		printf("not ok: %s: ", program_invocation_short_name); \
+		printf(__VA_ARGS__); \
 		putchar('\n'); \
 		exit(1); \
 	} while (0)
