@@ -48,7 +48,7 @@ static int read_slice(const struct yaml_reader *r, yaml_node_t *node, void *into
 	return 0;
 }
 
-static const struct yaml_switch hardware_features[] = {
+const struct yaml_switch config_hardware_features[] = {
 	{ "virtual_interrupts", PV_HW_VIRTUAL_INTERRUPTS },
 	{ "preempt_timer", PV_HW_PREEMPT_TIMER },
 	{ "next_rip", PV_HW_NEXT_RIP },
@@ -63,7 +63,7 @@ static int read_features(const struct yaml_reader *r, yaml_node_t *node, void *i
 	struct machine *m = into;
 	uint64_t on = 0; /* everything that the hardware has is on anyway */
 
-	return yaml_read_switches(r, node, "features of the machine", hardware_features, &on,
+	return yaml_read_switches(r, node, "features of the machine", config_hardware_features, &on,
 				  &m->hw_off);
 }
 

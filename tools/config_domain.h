@@ -14,6 +14,9 @@ int config_read_domain(const struct yaml_reader *r, yaml_node_t *node, const str
 		       path_resolver resolve, struct domain *d);
 void domain_release(struct domain *d);
 
+/* The switches of machine.features, in config.c; ends with a row without a name. */
+extern const struct yaml_switch config_hardware_features[];
+
 /* PV_MODE_* of a name that this version can run; else -1 with the reason in why. */
 int config_mode(const char *name, char *why, size_t why_size);
 

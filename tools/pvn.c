@@ -77,6 +77,23 @@ static const struct command {
 	  "exits [--on kvm|bochs|qemu] [--json F]\n"
 	  "Runs a guest that makes every kind of exit, and prints the TSC ticks of each. On Bochs\n"
 	  "the TSC counts instructions.\n" },
+	{ "compare", cmd_compare, "count what the same work costs in each mode",
+	  "[options]\n"
+	  "Runs workloads in the Linux guest in each mode and prints the transitions of each.\n"
+	  "  --on HOST     kvm, bochs or qemu; default: nested KVM where it works, else bochs\n"
+	  "  --modes L     in these modes, such as pv/hap,full/hap; bare is the machine without\n"
+	  "                the hypervisor; default: all that this version has\n"
+	  "  --workloads L only these, such as console,boot\n"
+	  "  --feature L   a column more for each of these features, with it masked\n"
+	  "  --kernel F    another kernel than the guest's\n"
+	  "  --repeat N    N rounds; on bochs they must count the same\n"
+	  "  --json F      write all of it to F as JSON, - for standard output\n"
+	  "  --csv F       write the results to F as CSV\n"
+	  "  --html F      write a page to F\n"
+	  "  --timeout S   end a column after S seconds; default 300\n"
+	  "  -j N          so many columns at once; default: as many as there are CPUs\n"
+	  "  --list        print the workloads, and what the classes mean\n"
+	  "Exit code: 1 if a column failed, or counted or printed something else.\n" },
 	{ "stats", cmd_stats, "print the counters that run --stats saved", "FILE\n" },
 	{ "trace", cmd_trace, "print the records that run --trace saved", "FILE\n" },
 	{ "doctor", cmd_doctor, "say what this machine offers and what is missing", "\n" },

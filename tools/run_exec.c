@@ -52,8 +52,7 @@ int run_exec_find(const struct machine *m)
 	return -1;
 }
 
-/* RFC 4648, "Base 64 Encoding". */
-static char *base64(const char *text)
+char *run_exec_base64(const char *text)
 {
 	static const char digits[] =
 		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -75,7 +74,7 @@ static char *base64(const char *text)
 
 int run_exec_add(struct domain *d, const char *command, struct errors *e)
 {
-	char *script = xasprintf(SCRIPT, command), *code = base64(script);
+	char *script = xasprintf(SCRIPT, command), *code = run_exec_base64(script);
 	char *line = xasprintf("%s%s" QUIET " exec=%s", d->cmdline, *d->cmdline ? " " : "", code);
 	size_t fixed = strlen(line) - strlen(code) + (sizeof(SCRIPT) + 1) / 3 * 4;
 

@@ -14,6 +14,9 @@ int run_exec_find(const struct machine *m);
 /* Adds the command to a domain's command line. 0, or -1 with an error: it is too long. */
 int run_exec_add(struct domain *d, const char *command, struct errors *e);
 
+/* RFC 4648, "Base 64 Encoding", malloc'd: what the guest's init takes as exec=. */
+char *run_exec_base64(const char *text);
+
 /* The console on its way to a file. Zero it before use. */
 struct run_exec_text {
 	enum { RUN_EXEC_BEFORE, RUN_EXEC_DURING, RUN_EXEC_AFTER } state;
