@@ -133,19 +133,21 @@ int blob_write(const struct blob *b, const char *path, struct errors *e)
 	/* Through a symbolic link, so that the link stays and its target changes. */
 	char *target = realpath(path, NULL);
 	mode_t mode = 0666 & ~mask;
-	struct stat st = { .st_mode = S_IFREG };
+	struct stat st;
+	/*
+	 * Of the path: /dev/stdout may lead to a pipe, which is there but has no name of its own.
+	 */
+	bool exists = !stat(path, &st);
 	int result;
 
 	umask(mask);
-	if (target && !stat(target, &st) && !S_ISREG(st.st_mode)) {
-		if (S_ISDIR(st.st_mode))
-			result = errors_add(e, "%s: found a directory, expected a file", path);
-		else
-			result = write_special(b, path, e);
-	} else {
+	if (exists && S_ISDIR(st.st_mode))
+		result = errors_add(e, "%s: found a directory, expected a file", path);
+	else if (exists && (!S_ISREG(st.st_mode) || !target))
+		result = write_special(b, path, e);
+	else
 		result = write_renamed(b, target ? target : path,
-				       target ? st.st_mode & 07777 : mode, e);
-	}
+				       exists ? st.st_mode & 07777 : mode, e);
 	free(target);
 	return result;
 }
