@@ -40,6 +40,8 @@ bool compare_is_boot(const struct compare_workload *w);
 /* Names of a list a,b,c into chosen[], in the table's order. 0, or -1 with an error. */
 int compare_choose(const char *list, const struct compare_workload **chosen, unsigned int *count,
 		   struct errors *e);
+/* What a PV_CLASS_* means, in one line. */
+const char *compare_class_meaning(unsigned int class);
 /* Prints the table, and the classes of transitions, as the rows of docs/workloads.md. */
 void compare_list(FILE *to);
 

@@ -132,6 +132,11 @@ _Static_assert(sizeof(class_meanings) / sizeof(class_meanings[0]) ==
 		       sizeof(pv_class_names) / sizeof(pv_class_names[0]),
 	       "a meaning a class");
 
+const char *compare_class_meaning(unsigned int class)
+{
+	return class_meanings[class];
+}
+
 bool compare_is_boot(const struct compare_workload *w)
 {
 	return !(w + 1)->name;
