@@ -33,6 +33,7 @@ static const struct tool {
 	{ "qemu-system-x86_64", "qemu-system-x86", "emulates a machine with AMD-V", "--version" },
 	{ "gdb", "gdb", "debugs a running machine (optional)", "--version" },
 	{ "clang-format", "clang-format", "checks the formatting (tests)", "--version" },
+	{ "chromium", "chromium", "opens the page of a comparison (tests)", "--version" },
 };
 
 /* Finds the first word with digit, dot, digit in text; copies it. */
