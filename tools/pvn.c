@@ -96,6 +96,16 @@ static const struct command {
 	  "Exit code: 1 if a column failed, or counted or printed something else.\n" },
 	{ "stats", cmd_stats, "print the counters that run --stats saved", "FILE\n" },
 	{ "trace", cmd_trace, "print the records that run --trace saved", "FILE\n" },
+	{ "scan", cmd_scan, "find the sensitive instructions in a kernel",
+	  "VMLINUX [VMLINUX2] [options]\n"
+	  "Counts the instructions that a hypervisor must watch, by class: how VT-x and AMD-V\n"
+	  "treat them, how many are behind pv_ops, in alternatives, and left. Takes a vmlinux, a\n"
+	  "bzImage, guest:linux, debian:cloud or debian:generic. See docs/scan.md.\n"
+	  "  --summary     sums by group\n"
+	  "  --sites C     list the places of class C (a name of the first column)\n"
+	  "  --map F       System.map of a kernel without symbols; once an image, - for none\n"
+	  "  --json F      write all to F as JSON, places of --sites too; - for standard output\n"
+	  "  --csv F       the same without places, as CSV\n" },
 	{ "doctor", cmd_doctor, "say what this machine offers and what is missing", "\n" },
 	{ "clean", cmd_clean, "remove the build folder and the cache", "\n" },
 	{ "help", cmd_help, "this text, or the usage of a command", "[COMMAND]\n" },

@@ -37,6 +37,7 @@ int cmd_stats(int argc, char **argv);
 int cmd_trace(int argc, char **argv);
 int cmd_demo(int argc, char **argv);
 int cmd_guest(int argc, char **argv);
+int cmd_scan(int argc, char **argv);
 
 /* Prints the usage line of the named command on standard error, returns PVN_USAGE. */
 int pvn_usage(const char *command);
