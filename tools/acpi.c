@@ -40,8 +40,7 @@
 /* FADT, "Fixed ACPI Description Table Fixed Feature Flags". */
 #define WBINVD (1u << 0)
 #define PROC_C1 (1u << 2)
-#define PWR_BUTTON (1u << 4) /* there is none with fixed registers */
-#define SLP_BUTTON (1u << 5)
+#define SLP_BUTTON (1u << 5) /* there is none; the power button (bit 4 clear) is PM1's */
 #define FIX_RTC (1u << 6) /* no wake status */
 #define TMR_VAL_EXT (1u << 8)
 #define RESET_REG_SUP (1u << 10)
@@ -137,8 +136,8 @@ static void build_fadt(uint8_t *fadt)
 	put16(fadt + 98, 1001); /* P_LVL3_LAT: above 1000 means no C3 */
 	fadt[108] = CENTURY;
 	put16(fadt + 109, LEGACY_DEVICES | VGA_NOT_PRESENT);
-	boot_put32(fadt + 112, WBINVD | PROC_C1 | PWR_BUTTON | SLP_BUTTON | FIX_RTC | TMR_VAL_EXT |
-				       RESET_REG_SUP);
+	boot_put32(fadt + 112,
+		   WBINVD | PROC_C1 | SLP_BUTTON | FIX_RTC | TMR_VAL_EXT | RESET_REG_SUP);
 	put_port(fadt + 116, 8, 1, RESET_PORT);
 	fadt[128] = RESET_VALUE;
 	boot_put64(fadt + 132, BOOT_ACPI + AT_FACS); /* X_FIRMWARE_CTRL */

@@ -48,11 +48,15 @@ static void virq_send(const struct cpu *cpu, struct vcpu *v, unsigned virq, u64 
 		apic_send_kick(v->cpu);
 }
 
+/* A kernel of the PV modes is told by a virq; a PC has a button. */
 static void ask_poweroff(const struct cpu *cpu, u64 now)
 {
-	for (u32 d = 0; d < domain_count; d++)
+	for (u32 d = 0; d < domain_count; d++) {
 		for (u32 i = 0; !domains[d]->ending && i < domains[d]->vcpu_count; i++)
 			virq_send(cpu, domains[d]->vcpus[i], PV_VIRQ_SHUTDOWN, now);
+		if (!domains[d]->ending && domains[d]->platform)
+			platform_power_button(domains[d], now);
+	}
 }
 
 /* Takes what is meant for us out of the text; returns what is left of it. */

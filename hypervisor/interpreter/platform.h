@@ -49,7 +49,8 @@ bool platform_starts(const struct vcpu *v); /* does one? */
  */
 u64 platform_tick(struct vcpu *v, u64 now);
 u64 platform_tick_devices(struct domain *d, const struct cpu *cpu, u64 now);
-/* Somebody typed. Under the scheduler's lock. */
+/* Somebody typed, or pressed the power button. Under the scheduler's lock. */
 void platform_input(struct domain *d, const char *text, size_t count);
+void platform_power_button(struct domain *d, u64 now);
 
 #endif

@@ -277,6 +277,12 @@ u64 platform_tick_devices(struct domain *d, const struct cpu *cpu, u64 now)
 	return next;
 }
 
+void platform_power_button(struct domain *d, u64 now)
+{
+	pc_power_button(d->platform->pc, now);
+	looks_settle(d->platform, now);
+}
+
 void platform_input(struct domain *d, const char *text, size_t count)
 {
 	u64 now = rdtsc();

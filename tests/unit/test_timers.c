@@ -14,6 +14,7 @@
 #include "fake/hardware.h"
 #include "fake/recorder.h"
 #include "fake/simulator.h"
+#include "interpreter/platform.h"
 #include "machine/machine.h"
 #include "tap.h"
 
@@ -307,6 +308,28 @@ static void test_poweroff(void)
 	tap_case("who types Ctrl-] p asks all domains to power off");
 }
 
+/* A PC has a button instead, and a system that listens wakes up by it. */
+static void test_power_button(void)
+{
+	static const struct world_domain pc = { .mode = PV_MODE_FULL_HAP, .vcpus = 1 };
+	u32 value = 0;
+
+	sim_begin(&pc, 1, 1);
+	sched_init(SLICE, true);
+	sim_run(100);
+	v = domains[0]->vcpus[0];
+	fake_this_cpu = v->cpu;
+	EXPECT(platform_port_read(v, 0x600, 2, &value) && value == 0);
+	fake_typed = "\x1dp";
+	sim_run(11000000);
+	fake_this_cpu = v->cpu;
+	EXPECT(platform_port_read(v, 0x600, 2, &value) && value == 0x100);
+	fake_typed = NULL;
+	sched_init(SLICE, false);
+	sim_finish();
+	tap_case("and presses the power button of a PC");
+}
+
 static void test_kicks(void)
 {
 	sim_begin(&one, 1, 2);
@@ -385,6 +408,7 @@ int main(void)
 	test_watchdog();
 	test_typed();
 	test_poweroff();
+	test_power_button();
 	test_kicks();
 	test_stops();
 	return tap_done();

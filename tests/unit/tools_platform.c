@@ -336,6 +336,7 @@ static void test_acpi(unsigned int vcpus)
 	EXPECT(!memcmp(g->low + get32(g, fadt + 36), "FACS", 4) && get32(g, fadt + 36) % 64 == 0);
 	EXPECT(get32(g, fadt + 56) == 0x600 && get32(g, fadt + 64) == 0x604 &&
 	       get32(g, fadt + 76) == 0x608);
+	EXPECT((get32(g, fadt + 112) & 0x30) == 0x20); /* a power button in PM1, no sleep button */
 	EXPECT(get64(g, fadt + 152) == 0x600 && get64(g, fadt + 176) == 0x604 &&
 	       get64(g, fadt + 212) == 0x608 && get64(g, fadt + 120) == 0xcf9);
 	EXPECT_EQ(get32(g, fadt + 48), 0); /* no SMI */
