@@ -27,6 +27,7 @@ enum vreg {
 	VREG_TSC_OFFSET, /* the guest's TSC less the machine's; only in full virtualization */
 	VREG_SHADOW, /* not 0: STI or MOV SS holds events off for one instruction. Write: 0 only */
 	VREG_PAUSE_EXITS, /* write only: does PAUSE exit? */
+	VREG_X2APIC, /* write only: v->is_x2apic has changed */
 };
 
 /* SDM vol. 3, "VM-Entry Controls for Event Injection". */

@@ -42,6 +42,7 @@ static void vcpus_reset(struct domain *d)
 
 		context_reset(v);
 		v->tsc_offset = 0;
+		v->is_x2apic = false; /* before context_start(), which makes its controls */
 		v->is_kickable = false;
 		v->state_since = rdtsc();
 		memset(v->state_tsc, 0, sizeof(v->state_tsc));

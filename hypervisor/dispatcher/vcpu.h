@@ -93,6 +93,7 @@ struct vcpu {
 	void *context; /* struct context: what is switched by hand */
 	u64 tsc_offset; /* its TSC less the machine's; survives INIT, as the register does */
 	void *apic_page; /* registers of its emulated local APIC, NULL = none */
+	bool is_x2apic; /* that is in x2APIC mode */
 
 	struct last_exit last[LAST_EXITS];
 	struct counter exits[PV_EXIT_COUNT];

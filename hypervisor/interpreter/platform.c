@@ -128,8 +128,11 @@ bool platform_msr_write(struct vcpu *v, u32 msr, u64 value)
 	if (msr == MSR_TSC_DEADLINE)
 		value = deadline_of(v, value);
 	ok = pc_msr_write(v->domain->platform->pc, v->id, msr, value, rdtsc());
-	if (msr == MSR_APIC_BASE && ok)
+	if (msr == MSR_APIC_BASE && ok) {
+		v->is_x2apic = pc_is_x2apic(v->domain->platform->pc, v->id);
+		backend->write(v, VREG_X2APIC, v->is_x2apic);
 		access_page_place(v->domain);
+	}
 	if (msr == MSR_TSC_DEADLINE)
 		platform_settle(v);
 	else

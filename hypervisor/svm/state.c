@@ -120,6 +120,8 @@ void svm_write(struct vcpu *v, enum vreg reg, u64 value)
 	case VREG_SHADOW:
 		vmcb_of(v)->interrupt_shadow = 0;
 		break;
+	case VREG_X2APIC: /* its accesses exit in both modes */
+		break;
 	case VREG_PAUSE_EXITS:
 		set_pause_exits(vmcb_of(v), value);
 		break;

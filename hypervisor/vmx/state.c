@@ -162,6 +162,9 @@ void vmx_write(struct vcpu *v, enum vreg reg, u64 value)
 	case VREG_SHADOW:
 		vmwrite(GUEST_INTERRUPTIBILITY, vmread(GUEST_INTERRUPTIBILITY) & ~BLOCKED_FOR_ONE);
 		break;
+	case VREG_X2APIC:
+		vmx_set_x2apic(v);
+		break;
 	case VREG_PAUSE_EXITS:
 		set_pause_exits(vmx_of(v), value);
 		break;

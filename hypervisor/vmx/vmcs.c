@@ -24,8 +24,11 @@ static const struct {
 };
 
 static struct {
-	u8 *msr, *io_a, *io_b;
+	u8 *msr, *x2apic, *io_a, *io_b; /* x2apic: as msr, for vCPUs in that mode */
 } bitmaps;
+
+/* What an interrupt needs there, and the CPU completes by itself: task priority, EOI, SELF_IPI. */
+static const u32 x2apic_writes[] = { 0x808, 0x80b, 0x83f };
 
 const char *vmcs_field_name(enum vmcs_field field)
 {
@@ -51,9 +54,10 @@ static bool bitmaps_create(void)
 	if (bitmaps.msr)
 		return true;
 	bitmaps.msr = frame_alloc();
+	bitmaps.x2apic = frame_alloc();
 	bitmaps.io_a = frame_alloc();
 	bitmaps.io_b = frame_alloc();
-	if (!bitmaps.msr || !bitmaps.io_a || !bitmaps.io_b)
+	if (!bitmaps.msr || !bitmaps.x2apic || !bitmaps.io_a || !bitmaps.io_b)
 		return false;
 	vmx_msr_bitmap_init(bitmaps.msr);
 	vmx_io_bitmap_init(bitmaps.io_a, bitmaps.io_b);
@@ -66,6 +70,9 @@ static bool bitmaps_create(void)
 			vmx_msr_bitmap_pass(bitmaps.msr, msr, rule->read == MSR_PASS,
 					    rule->write == MSR_PASS);
 	}
+	memcpy(bitmaps.x2apic, bitmaps.msr, PAGE_SIZE);
+	for (unsigned i = 0; i < ARRAY_SIZE(x2apic_writes); i++)
+		vmx_msr_bitmap_pass(bitmaps.x2apic, x2apic_writes[i], false, true);
 	return true;
 }
 
@@ -123,6 +130,26 @@ static u32 apic_controls(struct vcpu *v, u32 secondary)
 	return secondary & ~(u32)SECONDARY_VIRTUAL_INTERRUPT_DELIVERY;
 }
 
+/*
+ * Bitmap and control go together: without the control these writes would reach the machine's own
+ * APIC. Reads still exit: behind each register lies a copy of it (lapic.h), which RDMSR would show.
+ */
+void vmx_set_x2apic(struct vcpu *v)
+{
+	bool is_on = v->is_x2apic && vmx_of(v)->has_apic &&
+		     (vmx_caps.may1[SECONDARY] & (u32)SECONDARY_VIRTUALIZE_X2APIC);
+	u32 secondary = (u32)vmread(SECONDARY_CONTROLS) & ~(u32)SECONDARY_VIRTUALIZE_X2APIC;
+
+	if (vmx_of(v)->has_apic)
+		secondary |= (u32)SECONDARY_VIRTUALIZE_APIC_ACCESSES;
+	if (is_on) {
+		secondary &= ~(u32)SECONDARY_VIRTUALIZE_APIC_ACCESSES;
+		secondary |= (u32)SECONDARY_VIRTUALIZE_X2APIC;
+	}
+	vmwrite(SECONDARY_CONTROLS, secondary);
+	vmwrite(MSR_BITMAP, (hpa_t)(is_on ? bitmaps.x2apic : bitmaps.msr));
+}
+
 /* Everything that never changes again in this vCPU's life. The VMCS is current. */
 void vmcs_init(struct vcpu *v)
 {
@@ -156,7 +183,7 @@ void vmcs_init(struct vcpu *v)
 	vmwrite(EXIT_MSR_LOAD_COUNT, 0);
 	vmwrite(ENTRY_MSR_LOAD_COUNT, 0);
 	vmwrite(ENTRY_INTERRUPTION_INFO, 0);
-	vmwrite(MSR_BITMAP, (hpa_t)bitmaps.msr);
+	vmx_set_x2apic(v);
 	vmwrite(IO_BITMAP_A, (hpa_t)bitmaps.io_a);
 	vmwrite(IO_BITMAP_B, (hpa_t)bitmaps.io_b);
 	vmwrite(VMCS_LINK_POINTER, ~0ull);

@@ -120,6 +120,7 @@ void vmx_vcpu_load(struct vcpu *v, struct cpu *cpu);
 void vmx_vcpu_unload(struct vcpu *v);
 void vmx_flush(struct vcpu *v, enum flush_scope scope);
 int vmx_mode_switch(struct vcpu *v, unsigned from, unsigned to);
+void vmx_set_x2apic(struct vcpu *v); /* by v->is_x2apic */
 
 /* state.c */
 u64 vmx_read(struct vcpu *v, enum vreg reg);

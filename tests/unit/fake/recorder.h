@@ -10,7 +10,7 @@
 #include "dispatcher/backend.h"
 #include "dispatcher/vcpu.h"
 
-#define VREG_COUNT (VREG_PAUSE_EXITS + 1)
+#define VREG_COUNT (VREG_X2APIC + 1)
 
 struct recorder {
 	u64 reg[VREG_COUNT];
