@@ -463,6 +463,11 @@ static void virtual_page(void)
 	EXPECT_EQ(apic(0, LAPIC_ICR_HIGH), 0x01000000);
 	pc->lapic[0].page[LAPIC_IRR + 0x42 / 8 % 4 + 0x20] |= 1 << (0x42 % 8); /* its own IPI */
 	EXPECT_EQ(pc_interrupt_peek(pc, 0), 0x42);
+	EXPECT(set_msr(0, 0x1b, BASE | 0xd00));
+	written_by_cpu(LAPIC_SELF_IPI, 0x0f); /* no vector: an error, and nothing pending */
+	EXPECT(set_msr(0, 0x828, 0));
+	EXPECT_EQ(msr(0, 0x828), LAPIC_ERROR_SEND_VECTOR);
+	EXPECT_EQ(pc->lapic[0].page[LAPIC_IRR] | pc->lapic[0].page[LAPIC_IRR + 1], 0);
 	tap_case("a page that the CPU works on");
 }
 

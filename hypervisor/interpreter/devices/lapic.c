@@ -264,6 +264,17 @@ bool lapic_msr_write(struct pc *pc, struct lapic *l, u32 msr, u64 value, u64 now
 	return true;
 }
 
+void lapic_written(struct pc *pc, struct lapic *l, u32 reg, u64 now)
+{
+	u32 value = lapic_get(l, reg);
+
+	lapic_put(l, reg, lapic_get(l, reg + 4));
+	if (lapic_is_x2(l)) /* a vector that SELF_IPI may not have */
+		lapic_msr_write(pc, l, 0x800 | reg >> 4, value, now);
+	else
+		lapic_mmio_write(pc, l, reg, 4, value, now);
+}
+
 /* ---- states ---------------------------------------------------------------------------------- */
 
 static void set_identity(struct lapic *l)

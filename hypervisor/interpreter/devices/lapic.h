@@ -102,6 +102,8 @@ void lapic_mmio_write(struct pc *pc, struct lapic *l, u32 offset, unsigned bytes
 		      u64 now);
 bool lapic_msr_read(struct pc *pc, struct lapic *l, u32 msr, u64 *value, u64 now);
 bool lapic_msr_write(struct pc *pc, struct lapic *l, u32 msr, u64 value, u64 now);
+/* The CPU has stored a write in the page: what it means, or the old value back. */
+void lapic_written(struct pc *pc, struct lapic *l, u32 reg, u64 now);
 bool lapic_base_write(struct pc *pc, struct lapic *l, u64 value);
 void lapic_error(struct pc *pc, struct lapic *l, u32 bit);
 void lapic_line0(struct pc *pc, struct lapic *l, bool level);

@@ -340,14 +340,8 @@ bool pc_mmio_write(struct pc *pc, u32 vcpu, gpa_t gpa, unsigned bytes, u64 value
 
 void pc_lapic_written(struct pc *pc, u32 vcpu, u32 reg, u64 now)
 {
-	struct lapic *l = &pc->lapic[vcpu];
-	u32 value;
-
-	reg &= 0xff0;
 	spin_lock(&pc->lock);
-	value = lapic_get(l, reg);
-	lapic_put(l, reg, lapic_get(l, reg + 4));
-	lapic_mmio_write(pc, l, reg, 4, value, now);
+	lapic_written(pc, &pc->lapic[vcpu], reg & 0xff0, now);
 	spin_unlock(&pc->lock);
 }
 
