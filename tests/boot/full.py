@@ -1,10 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Unmodified kernels in full/hap: full.py PVN HOST [--all] [--shared] [--bare-only]. Boots kernels with 1, 2 and 4 vCPUs, runs
-a script of processes, pipes, mappings, signals and files, and powers off by ACPI. What the script prints must be,
-to the byte, what the same image prints on the bare emulated machine. --all: Debian's kernels too, and on
-Bochs the bare machine is Bochs as well. --shared: instead, other numbers of vCPUs and CPUs. --bare-only leaves Paravane out: are two bare machines equal?
-TAP.
+"""Unmodified kernels in full/hap: full.py PVN HOST [--all] [--shared] [--bare-only]. Boots kernels with 1, 2 and 4
+vCPUs, runs a script of processes, pipes, mappings, signals and files, and powers off by ACPI. What the script prints
+must be, to the byte, what the same image prints on the bare emulated machine. --all: Debian's kernels too, and on
+Bochs the bare machine is Bochs as well. --shared: instead, other numbers of vCPUs and CPUs. --bare-only leaves
+Paravane out: are two bare machines equal? TAP.
 """
 import argparse
 import base64
