@@ -98,6 +98,7 @@ static struct pv_bundle_header header_of(const struct machine *m, const struct p
 		.trace_kinds = m->trace_kinds,
 		.trace_records = m->trace_records,
 		.flags = m->has_input ? PV_BUNDLE_INPUT : 0,
+		.live_key = { m->live_key[0], m->live_key[1] },
 	};
 
 	for (unsigned int i = 0; i < m->domain_count; i++)

@@ -47,6 +47,7 @@ static void vcpu_create(struct domain *d, u32 id, u64 cpu_mask)
 		v->cpu_mask = BIT(cpu_count) - 1;
 	if (context_create(v) || backend->vcpu_create(v))
 		panic("domain %s: no memory for vCPU %u", d->name, id);
+	stats_describe(v, d->bundle->live_key);
 	d->vcpus[id] = v;
 }
 

@@ -7,7 +7,10 @@
 
 void vcpu_poll(struct vcpu *v)
 {
-	if (rdtsc() >= v->cpu->due)
+	u64 now = rdtsc();
+
+	v->seen = now;
+	if (now >= v->cpu->due)
 		vcpu_attend(v, ATTENTION_KICK);
 }
 

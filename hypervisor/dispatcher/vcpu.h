@@ -6,6 +6,7 @@
 #include "allocator/asid.h"
 #include "dispatcher/backend.h"
 #include "host/frame.h"
+#include "host/live.h"
 #include "hypercalls/hypercalls.h"
 #include "lib/types.h"
 
@@ -83,6 +84,7 @@ struct vcpu {
 	u8 virq_port[VIRQS]; /* port bound to each virq, 0 = none */
 	u32 public_state; /* PV_STATE_* */
 	u64 state_since, state_tsc[4]; /* TSC: since when, and how long in each */
+	u64 seen; /* TSC when vcpu_poll() looked last */
 
 	u64 retry_rip; /* where an instruction could not be carried out, last */
 	u32 retries; /* and how many times in a row */
@@ -101,7 +103,7 @@ struct vcpu {
 	u64 members[HYPERCALL_ROWS]; /* in batches */
 	u64 events[PV_EVENT_COUNT];
 };
-_Static_assert(sizeof(struct vcpu) <= PAGE_SIZE, "a vCPU is one frame");
+_Static_assert(sizeof(struct vcpu) <= PAGE_SIZE - sizeof(struct pv_live), "a vCPU is one frame");
 
 static inline void vcpu_attend(struct vcpu *v, u32 why)
 {

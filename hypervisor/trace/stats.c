@@ -95,3 +95,32 @@ void stats_mark(struct vcpu *v, u64 id)
 	for (u32 i = 0; i < d->vcpu_count; i++)
 		stats_send(d->vcpus[i], PV_STATS_MARK, id);
 }
+
+_Static_assert(sizeof(struct counter) == sizeof(struct pv_live_counter), "a reader's counter");
+_Static_assert(HYPERCALL_ROWS <= PV_LIVE_CALLS_MAX, "numbers of all calls");
+
+void stats_describe(struct vcpu *v, const u64 key[2])
+{
+	struct pv_live *live = (void *)((char *)v + PAGE_SIZE - sizeof(*live));
+
+	*live = (struct pv_live){
+		.exits_offset = offsetof(struct vcpu, exits),
+		.exits = PV_EXIT_COUNT,
+		.calls_offset = offsetof(struct vcpu, calls),
+		.calls = HYPERCALL_ROWS,
+		.members_offset = offsetof(struct vcpu, members),
+		.events_offset = offsetof(struct vcpu, events),
+		.events = PV_EVENT_COUNT,
+		.seen_offset = offsetof(struct vcpu, seen),
+		.state_offset = offsetof(struct vcpu, public_state),
+		.since_offset = offsetof(struct vcpu, state_since),
+		.times_offset = offsetof(struct vcpu, state_tsc),
+		.domain = (u16)v->domain->id,
+		.vcpu = (u16)v->id,
+		.version = PV_LIVE_VERSION,
+		.key = { key[0], key[1] },
+		.magic = PV_LIVE_MAGIC,
+	};
+	for (unsigned i = 0; i < HYPERCALL_ROWS; i++)
+		live->call_number[i] = (u8)hypercall_number(i);
+}

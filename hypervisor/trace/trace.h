@@ -33,6 +33,8 @@ void stats_send(struct vcpu *v, u32 why, u64 mark);
 /* The same as a frame's payload into one page of guest memory, which exists; returns the rows. */
 u32 stats_copy(struct vcpu *v, const struct p2m *p2m, gpa_t into);
 void stats_mark(struct vcpu *v, u64 id); /* of all vCPUs of v's domain */
+/* Ends v's frame with the tag by which pvn finds its counters from outside (host/live.h). */
+void stats_describe(struct vcpu *v, const u64 key[2]);
 
 /* ---- ring.c ---------------------------------------------------------------------------------- */
 

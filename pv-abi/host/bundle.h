@@ -64,7 +64,7 @@ struct pv_bundle_header {
 	uint32_t trace_records; /* per CPU; 0 = 4096 */
 	uint64_t flags; /* PV_BUNDLE_* */
 	uint64_t sum[2]; /* struct pv_bundle_sum of all bytes after the header */
-	uint64_t reserved[2];
+	uint64_t live_key[2]; /* random: by it pvn knows this machine's counters, see live.h */
 };
 _Static_assert(sizeof(struct pv_bundle_header) == 112, "bundle header");
 
