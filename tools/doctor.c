@@ -32,6 +32,7 @@ static const struct tool {
 	{ "bochs", "bochs", "emulates a machine with VT-x", "--help" },
 	{ "qemu-system-x86_64", "qemu-system-x86", "emulates a machine with AMD-V", "--version" },
 	{ "gdb", "gdb", "debugs a running machine (optional)", "--version" },
+	{ "tmux", "tmux", "is the terminal of pvn top (tests)", "-V" },
 	{ "clang-format", "clang-format", "checks the formatting (tests)", "--version" },
 	{ "chromium", "chromium", "opens the page of a comparison (tests)", "--version" },
 };

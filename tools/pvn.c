@@ -106,6 +106,25 @@ static const struct command {
 	  "  --map F       System.map of a kernel without symbols; once an image, - for none\n"
 	  "  --json F      write all to F as JSON, places of --sites too; - for standard output\n"
 	  "  --csv F       the same without places, as CSV\n" },
+	{ "top", cmd_top, "show the counters of a running machine as they grow",
+	  "[NAME|PID] [options]\n"
+	  "Shows the transitions of a machine that pvn run runs, by reason and hypercall, for\n"
+	  "each domain and vCPU, with rates by two clocks: seconds of the guest, seconds that\n"
+	  "pass here. It reads them from outside: the machine makes no exit for it. NAME is that\n"
+	  "of the description, without .yaml; it is needed if several machines run. The key h\n"
+	  "explains the others.\n"
+	  "  --list        list the machines that run\n"
+	  "  --once        print the counters as they stand, and end\n"
+	  "  --batch       print a sample every second, until the machine ends\n"
+	  "  --json        with --once or --batch: each as a line of JSON\n"
+	  "  -d SECONDS    time between samples; default 1\n"
+	  "  -n N          with --batch: end after N samples\n"
+	  "  --domain D    only this domain\n"
+	  "  --sort KEY    rate, total, ticks or name\n"
+	  "  --sum         vCPUs summed\n"
+	  "  --all         events and members of batches, too\n"
+	  "Exit code: 0, 1 if no machine runs, 2 for the command line, or if it is not clear\n"
+	  "which machine is meant, 3 if a machine's counters cannot be read.\n" },
 	{ "doctor", cmd_doctor, "say what this machine offers and what is missing", "\n" },
 	{ "clean", cmd_clean, "remove the build folder and the cache", "\n" },
 	{ "help", cmd_help, "this text, or the usage of a command", "[COMMAND]\n" },

@@ -315,6 +315,7 @@ static int run(const struct run_command *command, const struct machine *machine)
 		.timeout_s = command->timeout_s,
 		.gdb = command->gdb,
 		.serial = command->serial,
+		.is_watchable = true,
 		.is_interactive = command->is_interactive,
 		.on_start = command->gdb ? on_gdb : NULL,
 		.on_console = on_console,
@@ -339,6 +340,8 @@ static int run(const struct run_command *command, const struct machine *machine)
 	}
 	run_machine(machine, &run_options, &result, &errors);
 	errors_print(&errors, stderr);
+	if (command->is_verbose && result.unwatched[0])
+		pvn_note("pvn top could not watch this run: %s", result.unwatched);
 	/* A command's caller wants its output and nothing else. */
 	if (!command->exec || command->is_verbose || result.why[0])
 		run_print_summary(&view.print, &result);

@@ -66,6 +66,7 @@ struct run_options {
 	/* Runs this instead of the hypervisor; of the machine only CPUs and memory count. */
 	const struct launch_bare *bare;
 	const char *serial; /* file that receives the first serial port, or NULL: no such port */
+	bool is_watchable; /* `pvn top` finds it */
 	bool is_interactive; /* the terminal is the first domain's, see console.h */
 	/* Told what comes in, as it comes; each may be NULL. */
 	void (*on_start)(void *context, const struct launch *launch);
@@ -84,6 +85,7 @@ struct run_result {
 	int signal; /* the signal that ended the run, else 0 */
 	bool is_quit; /* ended from the keyboard */
 	char why[400]; /* one line, where exit is neither OK nor GUEST_FAILED */
+	char unwatched[200]; /* why `pvn top` cannot find it, where it should */
 	char *kept; /* private folder that was kept for its logs, or NULL */
 	char *telling; /* last relevant lines of the emulator's log, or NULL */
 	uint64_t lost, damaged; /* frames */

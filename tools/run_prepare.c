@@ -52,6 +52,7 @@ static int write_bundle(struct session *s, struct errors *e)
 	char *path;
 	int result;
 
+	memcpy(machine.live_key, s->live_key, sizeof(machine.live_key));
 	if (machine.cpus != 1)
 		machine.hw_off |= s->launcher->hw_off_smp;
 	if (bundle_build(&machine, &bundle, e)) {
@@ -155,6 +156,7 @@ int session_prepare(struct session *s, struct errors *e)
 	s->launch.dir = run_dir_create(e);
 	if (!s->launch.dir)
 		return -1;
+	session_listen(s);
 	stray = xasprintf("%s/emulator.out", s->launch.dir);
 	s->stray = fopen(stray, "we");
 	free(stray);
@@ -165,6 +167,7 @@ int session_prepare(struct session *s, struct errors *e)
 	    s->launcher->prepare(&s->launch, e) ||
 	    run_process_start(&s->process, &s->launch, s->launcher, e))
 		return -1;
+	live_server_set_process(s->live, s->process.pid);
 	if (start_console(s, e)) {
 		run_process_end(&s->process);
 		return -1;

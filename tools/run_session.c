@@ -61,6 +61,7 @@ static void on_frame(void *context, const struct pv_frame_header *header, const 
 	uint32_t domain;
 
 	stats_frame(&s->result->stats, header, payload);
+	live_server_frame(s->live, header, payload);
 	switch (header->type) {
 	case PV_FRAME_LOG:
 		take_log(s, payload, header->length);
@@ -149,9 +150,10 @@ static void read_signal(struct session *s)
 /* Waits for what comes first, until the given time, and serves it. */
 static void serve(struct session *s, double until, bool may_read)
 {
-	struct pollfd fds[4 + OUTPUTS_MAX];
+	struct pollfd fds[4 + OUTPUTS_MAX + LIVE_FDS];
 	unsigned int n = s->options->output_count, i;
 	struct console *console = &s->console;
+	bool searches;
 
 	fds[0] = (struct pollfd){ .fd = s->signals, .events = POLLIN };
 	fds[1] = (struct pollfd){ .fd = may_read ? s->process.channel : -1, .events = POLLIN };
@@ -164,8 +166,10 @@ static void serve(struct session *s, double until, bool may_read)
 		fds[4 + i] = (struct pollfd){ .fd = waiting(output) ? output->fd : -1,
 					      .events = POLLOUT };
 	}
-	if (poll(fds, 4 + n, poll_timeout(until)) < 0)
+	searches = live_server_poll(s->live, fds + 4 + n);
+	if (poll(fds, 4 + n + LIVE_FDS, searches ? 0 : poll_timeout(until)) < 0)
 		return;
+	live_server_serve(s->live, fds + 4 + n);
 	if (fds[0].revents)
 		read_signal(s);
 	if (fds[1].revents && !read_channel(s)) {
@@ -296,6 +300,7 @@ void run_machine(const struct machine *m, const struct run_options *options,
 		result->is_quit = s->console.wants_end;
 		session_judge(s);
 	}
+	session_live_end(s);
 	console_close(&s->console);
 	session_keep_or_remove(s);
 	session_end(s);

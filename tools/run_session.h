@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "channel.h"
+#include "live_server.h"
 #include "run.h"
 #include "symbols.h"
 
@@ -31,6 +32,8 @@ struct session {
 	double start, deadline, end_by; /* seconds of the monotonic clock; 0 = none */
 	bool is_timed_out;
 	bool has_exited; /* the emulator ended by itself */
+	struct live_server *live; /* NULL = nobody can watch */
+	uint64_t live_key[2];
 	FILE *stray; /* what the emulator prints itself, NULL = dropped */
 };
 
@@ -39,6 +42,10 @@ int session_block_signals(struct session *s, struct errors *e);
 void session_restore_signals(struct session *s);
 /* Private folder, bundle, emulator's configuration, emulator. 0, or -1 with an error. */
 int session_prepare(struct session *s, struct errors *e);
+/* run_live.c: lets `pvn top` watch this run, where that is wanted and possible. */
+void session_listen(struct session *s);
+/* Whoever watches is told how it ended. */
+void session_live_end(struct session *s);
 /* Sets exit and why of the result. */
 void session_judge(struct session *s);
 /* Removes the private folder, or keeps it where its logs may explain a failure. */

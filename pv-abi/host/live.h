@@ -2,8 +2,8 @@
 /*
  * How pvn reads the counters of a machine that runs: from outside, in the emulator's memory. The
  * hypervisor does nothing for it but end the frame of each vCPU with this tag when it makes it, and
- * note the time where it looks at the clock anyway. So being watched costs a machine no instruction,
- * let alone an exit. A reader knows a tag by its key, which no guest can see.
+ * note the time where it looks at the clock anyway. So being watched costs a machine no
+ * instruction, let alone an exit. A reader knows a tag by its key, which no guest can see.
  */
 #ifndef PV_HOST_LIVE_H
 #define PV_HOST_LIVE_H
