@@ -20,7 +20,7 @@ void run_output_add(struct run_output *output, const void *data, size_t bytes)
 		output->start = 0;
 		output->end = 0;
 	}
-	if (output->capacity - output->end < bytes) {
+	if (output->start && output->capacity - output->end < bytes) {
 		memmove(output->data, output->data + output->start, output->end - output->start);
 		output->end -= output->start;
 		output->start = 0;
