@@ -4,7 +4,7 @@
  * lay out a machine's memory as they like (Bochs in pieces, in the order of first use), but a page
  * stays a page: so every page that is there is asked for its tag, backwards, because the
  * hypervisor's memory is at the top of the machine's. It goes through /proc, which lets a parent
- * read its child wherever a debugger may.
+ * read its child. Limit: a system that forbids debuggers altogether forbids this as well.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -14,6 +14,9 @@
 #include "stats.h"
 #include "top.h"
 
+/* With --once a machine that has not come so far as to say hello is not waited for any longer. */
+#define ONCE_S 10.0
+
 static double seconds(void)
 {
 	struct timespec now;
@@ -124,7 +127,13 @@ int top_print(struct live_client *client, const struct top_options *options)
 
 	while (result == PVN_OK) {
 		live_client_ask(client);
-		wait_for(client, seen, 1e18);
+		wait_for(client, seen, options->is_once ? due + ONCE_S : 1e18);
+		if (client->is_waiting && options->is_once) {
+			pvn_error("%s (pid %d): no counters after %g s; the hypervisor has %s",
+				  client->about.name, client->about.pid, ONCE_S,
+				  client->has_hello ? "started" : "not started yet");
+			result = PVN_HYPERVISOR_FAILED;
+		}
 		if (client->counts.number > seen) {
 			seen = client->counts.number;
 			if (seen <= skip && !client->has_end) {

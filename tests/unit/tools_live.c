@@ -232,7 +232,7 @@ static void serve(struct live_server *s, int control)
 }
 
 /* In a process of its own; says by a byte that it listens. */
-static int be_server(int control, int ready)
+static int be_server(int control, int ready, unsigned int vcpus)
 {
 	char why[200] = "";
 	uint64_t given[2] = { 0 };
@@ -241,7 +241,7 @@ static int be_server(int control, int ready)
 
 	if (!s || (!given[0] && !given[1]))
 		return 1;
-	machine = start(given, 8);
+	machine = start(given, vcpus);
 	live_server_set_process(s, machine.pid);
 	if (write(ready, "x", 1) != 1)
 		return 1;
@@ -286,7 +286,7 @@ static void server_and_clients(void)
 		exit(1);
 	server = fork();
 	if (!server)
-		_exit(be_server(control[0], ready[1]));
+		_exit(be_server(control[0], ready[1], 8));
 	EXPECT_EQ(read(ready[0], text, 1), 1);
 	if (live_client_find(found) != 1 || live_client_find(second) != 1)
 		exit(1);
@@ -307,6 +307,36 @@ static void server_and_clients(void)
 	live_client_close(second[0]);
 	EXPECT_EQ(live_client_find(found), 0);
 	tap_case("two clients watch one run at a time, and are told its end");
+}
+
+/* Where the counters are not, a client is told so and nothing else happens. */
+static void no_counters(void)
+{
+	struct live_client *found[LIVE_RUNS_MAX];
+	int control[2], ready[2], status = -1;
+	struct pollfd fd = { .events = POLLIN };
+	char byte;
+	pid_t server;
+
+	if (pipe(control) || pipe(ready))
+		exit(1);
+	server = fork();
+	if (!server)
+		_exit(be_server(control[0], ready[1], 5));
+	EXPECT_EQ(read(ready[0], &byte, 1), 1);
+	if (live_client_find(found) != 1)
+		exit(1);
+	live_client_ask(found[0]);
+	fd.fd = found[0]->fd;
+	while (found[0]->is_waiting && poll(&fd, 1, 5000) > 0)
+		live_client_read(found[0]);
+	EXPECT_MSG(strstr(found[0]->trouble, "3 of 8 vCPUs"), "%s", found[0]->trouble);
+	EXPECT(found[0]->fd >= 0 && !found[0]->counts.number);
+	EXPECT_EQ(write(control[1], "x", 1), 1);
+	waitpid(server, &status, 0);
+	EXPECT_EQ(status, 0);
+	live_client_close(found[0]);
+	tap_case("a client is told why there are no counters");
 }
 
 /*
@@ -359,6 +389,7 @@ int main(int argc, char **argv)
 	counters_of_a_process();
 	not_there();
 	server_and_clients();
+	no_counters();
 	stale_sockets();
 	return tap_done();
 }
