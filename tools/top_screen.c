@@ -88,6 +88,9 @@ static int draw_head(const struct live_client *client, const struct top_screen *
 		     client->has_end ? "ended: " : "", text);
 	} else if (!screen->shown.number) {
 		line(y++, A_NORMAL, "waiting for the machine's counters");
+	} else if (table->real_s > 0 && table->guest_s <= 0 && !table->transitions_change) {
+		line(y++, A_NORMAL, "guest time %.2f s at the last exit; none in %.3f s real",
+		     top_guest_seconds(client, screen->shown.tsc), table->real_s);
 	} else {
 		line(y++, A_NORMAL,
 		     "guest time %.2f s; between the samples %.3f s of the guest, %.3f s real",
