@@ -18,9 +18,6 @@
 #include "process.h"
 #include "run.h"
 
-/* Until the page is there. */
-extern __typeof__(compare_html_write) compare_html_write __attribute__((weak));
-
 #define TIMEOUT_S 300u
 #define REPEAT_MAX 100u
 
@@ -28,7 +25,7 @@ struct command {
 	const char *modes, *workloads, *features, *kernel, *json, *csv, *html;
 	enum host host;
 	unsigned int timeout_s, repeat, jobs;
-	bool is_list;
+	bool is_list, is_brief;
 };
 
 static const struct option options[] = {
@@ -174,7 +171,7 @@ static int plan_columns(struct compare_plan *plan, const struct command *command
 	struct errors e = { 0 };
 
 	compare_choose(command->workloads, plan->workloads, &plan->workload_count, &e);
-	if (!compare_add_modes(plan, command->modes, &e) && command->features)
+	if (!compare_add_modes(plan, command->modes, !command->kernel, &e) && command->features)
 		compare_add_features(plan, command->features, &e);
 	errors_print(&e, stderr);
 	return e.count ? -1 : 0;
@@ -286,9 +283,7 @@ static void save_all(const struct command *command, struct json_object *document
 	}
 	if (csv)
 		save(csv, command->csv, e);
-	if (command->html && !compare_html_write)
-		errors_add(e, "--html %s: this version writes no page", command->html);
-	else if (command->html)
+	if (command->html)
 		compare_html_write(document, command->html, e);
 	free(csv);
 	free(json);
@@ -307,7 +302,7 @@ static int conclude(const struct compare_plan *plan, const struct command *comma
 	int code = PVN_OK;
 
 	if (!has_output(command->json) && !has_output(command->csv) && !has_output(command->html))
-		compare_print(document, stdout);
+		compare_print(document, command->is_brief, stdout);
 	fflush(stdout);
 	save_all(command, document, e);
 	json_object_put(document);
@@ -347,10 +342,45 @@ static int compare(struct compare_plan *plan, const struct command *command)
 	return e.count ? PVN_HYPERVISOR_FAILED : code;
 }
 
+static int run(const struct command *command, int argc, char **argv)
+{
+	struct compare_plan plan = {
+		.timeout_s = command->timeout_s,
+		.repeat = command->repeat,
+		.jobs = command->jobs,
+	};
+
+	if (!plan_columns(&plan, command))
+		plan.host = choose_host(command->host);
+	if (plan.host == HOST_NONE) {
+		release(&plan);
+		return PVN_USAGE;
+	}
+	plan.is_deterministic = plan.host == HOST_BOCHS;
+	plan.command = spell_command(argc, argv);
+	return compare(&plan, command);
+}
+
+int compare_demo(enum host host)
+{
+	char *argv[] = { xstrdup("compare"), xstrdup("--on"), xstrdup(host_name(host)) };
+	const struct command command = {
+		.host = host,
+		.timeout_s = TIMEOUT_S,
+		.repeat = 1,
+		.jobs = host_cpus(),
+		.is_brief = true,
+	};
+	int code = run(&command, 3, argv);
+
+	for (int i = 0; i < 3; i++)
+		free(argv[i]);
+	return code;
+}
+
 int cmd_compare(int argc, char **argv)
 {
 	struct command command = { .timeout_s = TIMEOUT_S, .repeat = 1, .jobs = host_cpus() };
-	struct compare_plan plan = { 0 };
 
 	if (!parse_command(&command, argc, argv))
 		return pvn_usage("compare");
@@ -358,19 +388,5 @@ int cmd_compare(int argc, char **argv)
 		compare_list(stdout);
 		return PVN_OK;
 	}
-	if (plan_columns(&plan, &command)) {
-		release(&plan);
-		return PVN_USAGE;
-	}
-	plan.host = choose_host(command.host);
-	plan.timeout_s = command.timeout_s;
-	plan.repeat = command.repeat;
-	plan.jobs = command.jobs;
-	plan.is_deterministic = plan.host == HOST_BOCHS;
-	plan.command = spell_command(argc, argv);
-	if (plan.host == HOST_NONE) {
-		release(&plan);
-		return PVN_USAGE;
-	}
-	return compare(&plan, &command);
+	return run(&command, argc, argv);
 }

@@ -20,6 +20,11 @@
 #define COMPARE_WORKLOADS_MAX 16u
 #define COMPARE_BARE "bare"
 
+/* ---- compare.c: the command ------------------------------------------------------------------ */
+
+/* The comparison that `pvn demo` ends with; an exit code. */
+int compare_demo(enum host host);
+
 /* ---- compare_workloads.c: what is run -------------------------------------------------------- */
 
 struct compare_workload {
@@ -71,8 +76,8 @@ struct compare_plan {
 	bool is_deterministic; /* counts of two runs are the same */
 };
 
-/* modes NULL: all that this version has, and bare. 0, or -1 with errors. */
-int compare_add_modes(struct compare_plan *plan, const char *modes, struct errors *e);
+/* modes NULL: all that this version has, and, where it can be, bare. 0, or -1 with errors. */
+int compare_add_modes(struct compare_plan *plan, const char *modes, bool has_bare, struct errors *e);
 /* A column for each feature of the list and each mode in which it means something. */
 int compare_add_features(struct compare_plan *plan, const char *features, struct errors *e);
 void compare_free_columns(struct compare_plan *plan);
@@ -135,7 +140,8 @@ char *compare_csv(struct json_object *document);
 
 /* ---- compare_table.c, compare_numbers.c ------------------------------------------------------ */
 
-void compare_print(struct json_object *document, FILE *to);
+/* is_brief: the transitions alone, without breakdown and the guest's clock. */
+void compare_print(struct json_object *document, bool is_brief, FILE *to);
 
 /*
  * "344x", "1.20x", "0.50x", "<0.01x"; "same" for two equal ones, "all" of x and 0, "new" of 0 and

@@ -61,7 +61,7 @@ static void add_mode(struct compare_plan *plan, const char *mode, struct errors 
 }
 
 /* Paravirtual modes first: the table reads from what is compared to what it is compared with. */
-static void add_all(struct compare_plan *plan, struct errors *e)
+static void add_all(struct compare_plan *plan, bool has_bare, struct errors *e)
 {
 	char why[120];
 
@@ -74,7 +74,8 @@ static void add_all(struct compare_plan *plan, struct errors *e)
 				add_mode(plan, mode, e);
 		}
 	}
-	add_mode(plan, COMPARE_BARE, e);
+	if (has_bare)
+		add_mode(plan, COMPARE_BARE, e);
 }
 
 static bool is_mode(const char *name)
@@ -98,13 +99,13 @@ static int unknown_mode(const char *name, struct errors *e)
 			  name, all);
 }
 
-int compare_add_modes(struct compare_plan *plan, const char *modes, struct errors *e)
+int compare_add_modes(struct compare_plan *plan, const char *modes, bool has_bare, struct errors *e)
 {
 	char *copy, *rest, *name;
 	unsigned int before = e->count;
 
 	if (!modes) {
-		add_all(plan, e);
+		add_all(plan, has_bare, e);
 		return e->count == before ? 0 : -1;
 	}
 	copy = rest = xstrdup(modes);

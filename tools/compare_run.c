@@ -4,6 +4,7 @@
  * off, or the same kernel on the emulated machine itself; see compare.h. Called in a process of its
  * own, so that columns run side by side.
  */
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,14 +12,16 @@
 #include "run_exec.h"
 
 /*
- * Fixed addresses, so that two boots take the same way. On Bochs the three flags are those that a
+ * Fixed addresses, so that two boots take the same way; a kernel that panics does not wait for
+ * somebody to read it. On Bochs the three flags are those that a
  * kernel drops by itself on the emulated PC, whose firmware says that fast strings are off: there a
  * step of a REP instruction is a tick, and all columns shall copy and clear pages the same way.
  */
-#define WORDS "norandmaps"
+#define WORDS "norandmaps panic=-1"
 #define WORDS_BOCHS " clearcpuid=112,297,580"
 #define MEMORY_GUEST (96ull << 20)
 #define CMDLINE_MAX 2047u
+#define PANIC_END "---[ end Kernel panic" /* what a kernel says that does not restart */
 #define LAST_WORDS 160u /* of a guest that did not come to its end */
 
 struct view {
@@ -26,6 +29,7 @@ struct view {
 	void *context;
 	char *text;
 	size_t bytes, line; /* line: where the last one begins */
+	bool has_panicked; /* and stays where it is */
 };
 
 /* ---- what the guest does --------------------------------------------------------------------- */
@@ -82,6 +86,11 @@ static void end_line(struct view *view)
 		if (view->progress)
 			view->progress(view->context, w->name);
 	}
+	/* Nothing will come any more, and the timeout is long: the session ends by a signal. */
+	if (strstr(line, PANIC_END) && !view->has_panicked) {
+		view->has_panicked = true;
+		raise(SIGTERM);
+	}
 	view->line = view->bytes;
 }
 
@@ -120,7 +129,8 @@ static char *last_words(const char *text)
 
 /* ---- how it went ----------------------------------------------------------------------------- */
 
-static char *end_of(const struct run_result *result, const char *text, const struct errors *e)
+static char *end_of(const struct run_result *result, const char *text, bool has_panicked,
+		    const struct errors *e)
 {
 	char end[400], *words, *out;
 
@@ -128,7 +138,9 @@ static char *end_of(const struct run_result *result, const char *text, const str
 		return xstrdup(e->text[0]);
 	if (result->exit == PVN_OK)
 		return NULL;
-	if (result->exit != PVN_GUEST_FAILED)
+	if (has_panicked)
+		snprintf(end, sizeof(end), "the kernel panicked");
+	else if (result->exit != PVN_GUEST_FAILED)
 		snprintf(end, sizeof(end), "%s", result->why);
 	else
 		stats_end_text(&result->stats.domains[0], end, sizeof(end));
@@ -168,7 +180,7 @@ static struct json_object *run_bare(const struct compare_plan *plan, const char 
 				text.data[i] = ' ';
 	}
 	report = compare_measure(plan, NULL, text.data ? (char *)text.data : "");
-	set_failed(report, end_of(result, (char *)text.data, &e));
+	set_failed(report, end_of(result, (char *)text.data, false, &e));
 	blob_free(&text);
 	free(words);
 	return report;
@@ -211,7 +223,7 @@ static struct json_object *run_mode(const struct compare_plan *plan,
 	memset(d->call_mask, 0xff, sizeof(d->call_mask));
 	run_machine(&machine, &options, result, &e);
 	report = compare_measure(plan, &result->stats, view->text ? view->text : "");
-	set_failed(report, end_of(result, view->text, &e));
+	set_failed(report, end_of(result, view->text, view->has_panicked, &e));
 	return report;
 }
 

@@ -11,6 +11,7 @@
 #define GROUP 4u /* columns of one table */
 #define NAME_WIDTH 14
 #define OPS_WIDTH 11
+#define LIST_WIDTH 26
 #define NAMES_MAX 128u
 
 struct table {
@@ -84,17 +85,22 @@ static void count_cell(const struct table *t, int width, struct json_object *fro
 	cell(t, width, text);
 }
 
-static void heads(const struct table *t, unsigned int first, unsigned int last)
+static bool has_factor(const struct table *t, unsigned int column)
+{
+	return t->baseline >= 0 && (int)column != t->baseline;
+}
+
+static void heads(const struct table *t)
 {
 	fprintf(t->to, "%-*s", NAME_WIDTH + OPS_WIDTH, "");
-	for (unsigned int i = first; i < last; i++)
-		cell(t, (int)t->counted[i] == t->baseline ? 22 : 30,
+	for (unsigned int i = 0; i < t->counted_count; i++)
+		cell(t, has_factor(t, t->counted[i]) ? 30 : 22,
 		     text_of(column_at(t, t->counted[i]), "id"));
 	fprintf(t->to, "\n%-*s%*s", NAME_WIDTH, "workload", OPS_WIDTH, "operations");
-	for (unsigned int i = first; i < last; i++) {
+	for (unsigned int i = 0; i < t->counted_count; i++) {
 		cell(t, 9, "each");
 		cell(t, 12, "total");
-		if ((int)t->counted[i] != t->baseline)
+		if (has_factor(t, t->counted[i]))
 			cell(t, 7, "factor");
 	}
 	putc('\n', t->to);
@@ -105,7 +111,7 @@ static void factor_cell(const struct table *t, unsigned int column, struct json_
 {
 	char text[32] = "-";
 
-	if ((int)column == t->baseline)
+	if (!has_factor(t, column))
 		return;
 	if (here && full)
 		compare_factor(json_object_get_double(get(full, key)),
@@ -113,8 +119,7 @@ static void factor_cell(const struct table *t, unsigned int column, struct json_
 	cell(t, 7, text);
 }
 
-static void workload_row(const struct table *t, struct json_object *workload, unsigned int first,
-			 unsigned int last)
+static void workload_row(const struct table *t, struct json_object *workload)
 {
 	const char *name = text_of(workload, "name");
 	struct json_object *full = t->baseline < 0 ? NULL :
@@ -123,7 +128,7 @@ static void workload_row(const struct table *t, struct json_object *workload, un
 
 	compare_grouped(number_of(workload, "ops"), ops);
 	fprintf(t->to, "%-*s%*s", NAME_WIDTH, name, OPS_WIDTH, ops);
-	for (unsigned int i = first; i < last; i++) {
+	for (unsigned int i = 0; i < t->counted_count; i++) {
 		struct json_object *result = result_of(t, name, t->counted[i]);
 		char each[40] = "-";
 
@@ -137,14 +142,14 @@ static void workload_row(const struct table *t, struct json_object *workload, un
 	putc('\n', t->to);
 }
 
-static void tick_row(const struct table *t, unsigned int first, unsigned int last)
+static void tick_row(const struct table *t)
 {
 	struct json_object *full = t->baseline < 0 ? NULL : tick_of(t, (unsigned int)t->baseline);
 	char name[40];
 
 	snprintf(name, sizeof(name), "a tick (%u Hz)", (unsigned int)number_of(t->document, "hz"));
 	fprintf(t->to, "%-*s", NAME_WIDTH + OPS_WIDTH, name);
-	for (unsigned int i = first; i < last; i++) {
+	for (unsigned int i = 0; i < t->counted_count; i++) {
 		struct json_object *tick = tick_of(t, t->counted[i]);
 		char each[40] = "-";
 
@@ -158,18 +163,31 @@ static void tick_row(const struct table *t, unsigned int first, unsigned int las
 	putc('\n', t->to);
 }
 
+/* The n-th of the groups of columns that have a place beside each other; false behind the last. */
+static bool take_group(const struct table *t, unsigned int n, struct table *group)
+{
+	unsigned int first = n * GROUP, last = first + GROUP;
+
+	if (first >= t->counted_count)
+		return false;
+	if (last > t->counted_count)
+		last = t->counted_count;
+	*group = *t;
+	memcpy(group->counted, t->counted + first, (last - first) * sizeof(t->counted[0]));
+	group->counted_count = last - first;
+	return true;
+}
+
 static void transitions(const struct table *t)
 {
-	fprintf(t->to, "\nTransitions into the hypervisor, the tick apart\n\n");
-	for (unsigned int first = 0; first < t->counted_count; first += GROUP) {
-		unsigned int last = first + GROUP;
+	struct table group;
 
-		if (last > t->counted_count)
-			last = t->counted_count;
-		heads(t, first, last);
+	fprintf(t->to, "\nTransitions into the hypervisor, the tick apart\n\n");
+	for (unsigned int n = 0; take_group(t, n, &group); n++) {
+		heads(&group);
 		for (size_t i = 0; i < json_object_array_length(t->workloads); i++)
-			workload_row(t, json_object_array_get_idx(t->workloads, i), first, last);
-		tick_row(t, first, last);
+			workload_row(&group, json_object_array_get_idx(t->workloads, i));
+		tick_row(&group);
 		putc('\n', t->to);
 	}
 	if (t->baseline >= 0)
@@ -212,7 +230,7 @@ static bool breakdown_row(const struct table *t, const char *workload, const cha
 
 		if (result)
 			compare_grouped(number_of(get(result, map), name), text);
-		cell(t, 18, text);
+		cell(t, LIST_WIDTH, text);
 	}
 	putc('\n', t->to);
 	return true;
@@ -260,41 +278,55 @@ static void breakdown_of(const struct table *t, const char *workload)
 	}
 }
 
-static void list_heads(const struct table *t, const unsigned int *columns, unsigned int count)
+static void list_heads(const struct table *t)
 {
 	fprintf(t->to, "%-*s", NAME_WIDTH + OPS_WIDTH, "");
-	for (unsigned int i = 0; i < count; i++)
-		cell(t, 18, text_of(column_at(t, columns[i]), "id"));
+	for (unsigned int i = 0; i < t->counted_count; i++)
+		cell(t, LIST_WIDTH, text_of(column_at(t, t->counted[i]), "id"));
 	putc('\n', t->to);
 }
 
 static void breakdown(const struct table *t)
 {
-	fprintf(t->to, "\nThe same by class, and by reason or hypercall\n\n");
-	list_heads(t, t->counted, t->counted_count);
-	for (size_t i = 0; i < json_object_array_length(t->workloads); i++)
-		breakdown_of(t, text_of(json_object_array_get_idx(t->workloads, i), "name"));
+	struct table group;
+
+	fprintf(t->to, "\nThe same by class, and by reason or hypercall\n");
+	for (unsigned int n = 0; take_group(t, n, &group); n++) {
+		putc('\n', t->to);
+		list_heads(&group);
+		for (size_t i = 0; i < json_object_array_length(t->workloads); i++)
+			breakdown_of(&group, text_of(json_object_array_get_idx(t->workloads, i),
+						     "name"));
+	}
 }
 
 /* ---- the guest's clock ----------------------------------------------------------------------- */
 
-static void guest_ticks(const struct table *t)
+static void guest_tick_rows(const struct table *t)
 {
-	unsigned int all[COMPARE_COLUMNS_MAX], count = 0;
-
-	for (; count < json_object_array_length(t->columns); count++)
-		all[count] = count;
-	fprintf(t->to, "\nTicks of the guest's clock, with what the hypervisor takes%s\n\n",
-		strcmp(text_of(t->document, "host"), "bochs") ? "" : "; a tick is an instruction");
-	list_heads(t, all, count);
+	putc('\n', t->to);
+	list_heads(t);
 	for (size_t i = 0; i < json_object_array_length(t->workloads); i++) {
 		const char *name = text_of(json_object_array_get_idx(t->workloads, i), "name");
 
 		fprintf(t->to, "%-*s", NAME_WIDTH + OPS_WIDTH, name);
-		for (unsigned int c = 0; c < count; c++)
-			count_cell(t, 18, result_of(t, name, c), "guest_ticks");
+		for (unsigned int c = 0; c < t->counted_count; c++)
+			count_cell(t, LIST_WIDTH, result_of(t, name, t->counted[c]), "guest_ticks");
 		putc('\n', t->to);
 	}
+}
+
+static void guest_ticks(const struct table *t)
+{
+	struct table all = *t, group;
+
+	for (all.counted_count = 0; all.counted_count < json_object_array_length(t->columns);
+	     all.counted_count++)
+		all.counted[all.counted_count] = all.counted_count;
+	fprintf(t->to, "\nTicks of the guest's clock, with what the hypervisor takes%s\n",
+		strcmp(text_of(t->document, "host"), "bochs") ? "" : "; a tick is an instruction");
+	for (unsigned int n = 0; take_group(&all, n, &group); n++)
+		guest_tick_rows(&group);
 }
 
 /* ---- all of it ------------------------------------------------------------------------------- */
@@ -312,7 +344,7 @@ static int find_baseline(const struct table *t)
 	return -1;
 }
 
-void compare_print(struct json_object *document, FILE *to)
+void compare_print(struct json_object *document, bool is_brief, FILE *to)
 {
 	struct table t = {
 		.document = document,
@@ -329,11 +361,12 @@ void compare_print(struct json_object *document, FILE *to)
 		text_of(get(document, "kernel"), "version"),
 		(unsigned int)number_of(document, "vcpus"), text_of(document, "host_version"),
 		text_of(document, "abi"));
-	if (t.counted_count) {
+	if (t.counted_count)
 		transitions(&t);
+	if (t.counted_count && !is_brief)
 		breakdown(&t);
-	}
-	guest_ticks(&t);
+	if (!is_brief)
+		guest_ticks(&t);
 	for (unsigned int i = 0; i < json_object_array_length(t.columns); i++)
 		if (get(column_at(&t, i), "failed"))
 			fprintf(to, "\n%s failed: %s\n", text_of(column_at(&t, i), "id"),

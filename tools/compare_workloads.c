@@ -52,8 +52,8 @@ const struct compare_workload compare_workloads[] = {
 		.ops = 100,
 		.unit = "program",
 		.stresses = "fork and exec of a tiny static program",
-		.why = "as forkwait, and a new address space each time, which shadow paging has "
-		       "to build tables for and direct paging has to validate",
+		.why = "as forkwait, and a new address space each time, for which shadow paging "
+		       "builds tables, and which direct paging validates",
 	},
 	{
 		.name = "pipe",

@@ -28,9 +28,10 @@ static const struct command {
 	const char *help; /* one line */
 	const char *usage; /* after "usage: pvn NAME"; further lines explain */
 } commands[] = {
-	{ "demo", cmd_demo, "run two guests and print their counted transitions",
+	{ "demo", cmd_demo, "show what the same work costs in each mode",
 	  "[--on kvm|bochs|qemu]\n"
-	  "Runs docs/examples/two-guests.yaml and prints every transition by its reason.\n" },
+	  "Runs docs/examples/two-guests.yaml and prints every transition by its reason; then\n"
+	  "compares the Linux guest's workloads (see: pvn compare), after building it if need be.\n" },
 	{ "test", cmd_test, "build and run the tests",
 	  "[SUITE...] [options]\n"
 	  "Runs the quick tier of all suites, or of those named.\n"
