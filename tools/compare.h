@@ -77,7 +77,8 @@ struct compare_plan {
 };
 
 /* modes NULL: all that this version has, and, where it can be, bare. 0, or -1 with errors. */
-int compare_add_modes(struct compare_plan *plan, const char *modes, bool has_bare, struct errors *e);
+int compare_add_modes(struct compare_plan *plan, const char *modes, bool has_bare,
+		      struct errors *e);
 /* A column for each feature of the list and each mode in which it means something. */
 int compare_add_features(struct compare_plan *plan, const char *features, struct errors *e);
 void compare_free_columns(struct compare_plan *plan);

@@ -295,8 +295,8 @@ static void breakdown(const struct table *t)
 		putc('\n', t->to);
 		list_heads(&group);
 		for (size_t i = 0; i < json_object_array_length(t->workloads); i++)
-			breakdown_of(&group, text_of(json_object_array_get_idx(t->workloads, i),
-						     "name"));
+			breakdown_of(&group,
+				     text_of(json_object_array_get_idx(t->workloads, i), "name"));
 	}
 }
 
