@@ -25,7 +25,8 @@ struct command {
 	const char *modes, *workloads, *features, *kernel, *json, *csv, *html;
 	enum host host;
 	unsigned int timeout_s, repeat, jobs;
-	bool is_list, is_brief;
+	bool is_list;
+	bool is_brief; /* the modes' transitions alone: nothing to say of bare */
 };
 
 static const struct option options[] = {
@@ -171,7 +172,8 @@ static int plan_columns(struct compare_plan *plan, const struct command *command
 	struct errors e = { 0 };
 
 	compare_choose(command->workloads, plan->workloads, &plan->workload_count, &e);
-	if (!compare_add_modes(plan, command->modes, !command->kernel, &e) && command->features)
+	if (!compare_add_modes(plan, command->modes, !command->kernel && !command->is_brief, &e) &&
+	    command->features)
 		compare_add_features(plan, command->features, &e);
 	errors_print(&e, stderr);
 	return e.count ? -1 : 0;
@@ -190,6 +192,7 @@ static int find_kernel(struct compare_plan *plan, const char *file, struct error
 {
 	if (!file) {
 		plan->kernel = guest_path(GUEST_LINUX, e);
+		/* Made together with it. */
 		plan->bzimage = plan->kernel ? guest_path(GUEST_BZIMAGE, e) : NULL;
 		return plan->bzimage ? 0 : -1;
 	}
