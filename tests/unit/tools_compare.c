@@ -264,6 +264,68 @@ static void comma_separated(void)
 	json_object_put(d);
 }
 
+/* ---- what must not differ -------------------------------------------------------------------- */
+
+static struct json_object *report(const char *console, unsigned int transitions)
+{
+	char *json = xasprintf("{\"failed\": null, \"results\": [{\"workload\": \"console\", "
+			       "\"transitions\": %u}], \"texts\": {\"console\": \"%s\"}}",
+			       transitions, console);
+	struct json_object *parsed = json_tokener_parse(json);
+
+	free(json);
+	return parsed;
+}
+
+static void expect_differences(bool is_deterministic, struct json_object *const *reports,
+			       unsigned int failures, const char *said)
+{
+	struct compare_plan plan = { .repeat = 2, .is_deterministic = is_deterministic };
+	struct errors e = { 0 };
+	char *all = NULL;
+	size_t bytes;
+	FILE *to = open_memstream(&all, &bytes);
+
+	compare_choose("console", plan.workloads, &plan.workload_count, &e);
+	compare_add_modes(&plan, "pv/hap,bare", true, &e);
+	EXPECT_EQ(e.count, 0);
+	EXPECT_EQ(compare_differences(&plan, reports, to), failures);
+	fclose(to);
+	EXPECT_STR(all, said);
+	free(all);
+	compare_free_columns(&plan);
+	for (unsigned int i = 0; i < 4; i++)
+		json_object_put(reports[i]);
+}
+
+#define REPORTS(...) ((struct json_object *const[]){ __VA_ARGS__ })
+
+static void differences(void)
+{
+	static const char counts[] = "pv/hap, console: transitions was 41 in the first round, then "
+				     "40 in round 2\n";
+
+	/* The first round's columns, then the second's. */
+	expect_differences(
+		true, REPORTS(report("a", 41), report("a", 0), report("a", 41), report("a", 0)), 0,
+		"");
+	expect_differences(
+		true, REPORTS(report("a", 41), report("a", 0), report("a", 40), report("a", 0)), 1,
+		counts);
+	/* Said, but no failure. */
+	expect_differences(
+		false, REPORTS(report("a", 41), report("a", 0), report("a", 40), report("a", 0)), 0,
+		counts);
+	expect_differences(
+		false, REPORTS(report("b", 41), report("a", 0), report("b", 41), report("a", 0)), 1,
+		"console: the output in pv/hap differs from that in bare\n");
+	expect_differences(true,
+			   REPORTS(report("a", 41), report("a", 0),
+				   json_tokener_parse("{\"failed\": \"x\", \"results\": []}"),
+				   report("a", 0)),
+			   1, "pv/hap, console: there is no result in round 2\n");
+}
+
 int main(void)
 {
 	factors();
@@ -282,5 +344,7 @@ int main(void)
 	tap_case("the table of a document with a failed column");
 	comma_separated();
 	tap_case("CSV with quotes");
+	differences();
+	tap_case("rounds and outputs that differ");
 	return tap_done();
 }
