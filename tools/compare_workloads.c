@@ -60,8 +60,8 @@ const struct compare_workload compare_workloads[] = {
 		.ops = 2000,
 		.unit = "round trip",
 		.stresses = "two task switches between two processes",
-		.why = "loads of CR3: free with nested paging, an exit each with shadow tables, none "
-		       "with direct paging while the CPU's list of CR3 targets holds both",
+		.why = "loads of CR3: free with nested paging, an exit each with shadow tables, "
+		       "none with direct paging while the CPU's list of CR3 targets holds both",
 	},
 	{
 		.name = "mmap",

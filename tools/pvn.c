@@ -31,7 +31,7 @@ static const struct command {
 	{ "demo", cmd_demo, "show what the same work costs in each mode",
 	  "[--on kvm|bochs|qemu]\n"
 	  "Runs docs/examples/two-guests.yaml and prints every transition by its reason; then\n"
-	  "compares the Linux guest's workloads (see: pvn compare), after building it if need be.\n" },
+	  "compares the Linux guest's workloads (see: pvn compare); it is built if need be.\n" },
 	{ "test", cmd_test, "build and run the tests",
 	  "[SUITE...] [options]\n"
 	  "Runs the quick tier of all suites, or of those named.\n"
