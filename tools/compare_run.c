@@ -254,6 +254,8 @@ struct json_object *compare_run(const struct compare_plan *plan,
 		report = run_bare(plan, serial, line, &result);
 	else
 		report = run_mode(plan, column, line, &view, &result);
+	if (result.kept && !view.has_panicked)
+		pvn_note("%s: the emulator's logs are in %s", column->id, result.kept);
 	*signal = result.signal;
 	run_result_free(&result);
 	free(view.text);
