@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: MIT
 """Makes from abi.toml what C, assembler and the tools know of the ABI.
 
-    generate.py abi.toml header|names|kernel|kernel-names|dispatch|docs|golden OUT
+    generate.py abi.toml header|names|kernel|kernel-names|dispatch|decode|docs|golden OUT
     generate.py abi.toml compare GOLDEN
 
 header:   pv_abi.h, numbers and structures; its #defines serve assembler too
 kernel, kernel-names: both for Linux, with its types and a prefix of their own
 names:    pv_names.h, tables number -> name for traces, statistics and errors
 dispatch: pv_dispatch.h, one row a hypercall; a missing handler is a link error
+decode:   pv_decode.h, which arguments and results are numbers with names, for pvn trace
 docs:     docs/hypercalls.md, the reference (reference.py)
 golden:   tests/golden/abi.json, what a release promises; written when one is made (golden.py)
 compare:  tells what abi.toml no longer keeps of it; additions are fine
@@ -27,7 +28,7 @@ RESERVED_KEYS = {"nr", "name", "reserved"}
 CALL_KEYS = {"nr", "name", "args", "what", "errors", "result", "feature", "batch", "units", "since"}
 # Sections of plain numbers; a comment behind a value is its description in the reference.
 TABLES = ("cpuid", "constants", "modes", "shutdown", "areas", "features", "virqs", "states", "flush", "batch",
-          "stats_why", "stats_space", "counted", "errno", "classes", "kinds", "groups")
+          "stats_why", "stats_space", "counted", "errno", "classes", "kinds", "more_kinds", "groups")
 
 
 def fail(message):
@@ -41,6 +42,14 @@ def is_reserved(call):
 
 def live(abi):
     return [call for call in abi["call"] if not is_reserved(call)]
+
+
+def all_kinds(abi):
+    return {**abi["kinds"], **abi["more_kinds"]}
+
+
+def guest_kinds(abi):
+    return abi["kinds"]
 
 
 def field_size(spec):
@@ -65,6 +74,11 @@ def check_tables(abi, described):
     for table in ("classes", "kinds", "modes", "shutdown", "counted"):
         if sorted(abi[table].values()) != list(range(len(abi[table]))):
             fail(f"[{table}]: the numbers have a hole")
+    if sorted(abi["more_kinds"].values()) != list(range(len(abi["kinds"]), len(all_kinds(abi)))):
+        fail("[more_kinds]: the numbers do not go on where those of [kinds] end")
+    for key, table in abi["argument_tables"].items():
+        if table not in TABLES:
+            fail(f"[argument_tables] {key}: no section {table}")
 
 
 def check_call(abi, call, seen):
@@ -131,7 +145,7 @@ def defines(prefix, table):
     return [f"#define {prefix}{k.upper()} {v:#x}" for k, v in table.items()]
 
 
-def header(abi):
+def header(abi, kinds=all_kinds):
     out = ["#ifndef PV_ABI_H", "#define PV_ABI_H", "",
            f"#define PV_ABI_MAJOR {abi['abi']['major']}", f"#define PV_ABI_MINOR {abi['abi']['minor']}", ""]
     out += defines("PV_CPUID_", abi["cpuid"]) + [""]
@@ -150,7 +164,7 @@ def header(abi):
     for n, row in enumerate(abi["exit"]):
         out.append(f"#define PV_EXIT_{row['name'].upper()} {n} /* {row['what']} */")
     out += [f"#define PV_EXIT_COUNT {len(abi['exit'])}", ""]
-    out += defines("PV_KIND_", abi["kinds"]) + [f"#define PV_KIND_COUNT {len(abi['kinds'])}", ""]
+    out += defines("PV_KIND_", kinds(abi)) + [f"#define PV_KIND_COUNT {len(kinds(abi))}", ""]
     out += ["#ifndef __ASSEMBLER__", "#include <stddef.h>", "#include <stdint.h>", ""]
     for struct in abi["struct"]:
         out += [f"/* {struct['what']} */", f"struct pv_{struct['name']} {{"]
@@ -175,7 +189,7 @@ def for_kernel(lines):
     return text.split("\n")
 
 
-def names(abi):
+def names(abi, kinds=all_kinds):
     def table(name, rows, size):
         return [f"static const char *const {name}[{size}] = {{"] + \
                [f"\t[{n}] = \"{s}\"," for n, s in rows] + ["};", ""]
@@ -188,7 +202,7 @@ def names(abi):
     out += table("pv_call_names", [(c["nr"], c["name"]) for c in abi["call"]], abi["constants"]["CALL_MAX"])
     out += table("pv_call_args", [(c["nr"], " ".join(c["args"])) for c in live(abi)],
                  abi["constants"]["CALL_MAX"])
-    out += table("pv_kind_names", [(v, k) for k, v in abi["kinds"].items()], len(abi["kinds"]))
+    out += table("pv_kind_names", [(v, k) for k, v in kinds(abi).items()], len(kinds(abi)))
     out += table("pv_event_names", [(v, k.lower()) for k, v in abi["counted"].items()], len(abi["counted"]))
     out += table("pv_errno_names", [(v, k) for k, v in abi["errno"].items()], max(abi["errno"].values()) + 1)
     out += table("pv_feature_names", [(v, k) for k, v in abi["features"].items()],
@@ -196,6 +210,18 @@ def names(abi):
     out += table("pv_mode_names", [(v, k.replace("_", "/")) for k, v in abi["modes"].items()], len(abi["modes"]))
     out += table("pv_shutdown_names", [(v, k.lower()) for k, v in abi["shutdown"].items()], len(abi["shutdown"]))
     return out + ["#endif"]
+
+
+def decode(abi):
+    """For tools that print arguments: which of them are numbers with names."""
+    out = ["#ifndef PV_DECODE_H", "#define PV_DECODE_H", "",
+           "/* An argument's name, or that of the call whose result it is, and its table. */",
+           "static const struct {", "\tconst char *argument, *table;", "} pv_argument_tables[] = {"]
+    out += [f"\t{{ \"{key}\", \"{table}\" }}," for key, table in abi["argument_tables"].items()] + ["};", ""]
+    out += ["static const struct {", "\tconst char *table, *name;", "\tunsigned int value;", "} pv_table_names[] = {"]
+    out += [f"\t{{ \"{table}\", \"{name}\", {value} }},"
+            for table in dict.fromkeys(abi["argument_tables"].values()) for name, value in abi[table].items()]
+    return out + ["};", "", "#endif"]
 
 
 def dispatch(abi):
@@ -226,8 +252,9 @@ def descriptions(text):
     return out
 
 
-C_OUTPUTS = {"header": header, "names": names, "dispatch": dispatch,
-             "kernel": lambda abi: for_kernel(header(abi)), "kernel-names": lambda abi: for_kernel(names(abi))}
+C_OUTPUTS = {"header": header, "names": names, "dispatch": dispatch, "decode": decode,
+             "kernel": lambda abi: for_kernel(header(abi, guest_kinds)),
+             "kernel-names": lambda abi: for_kernel(names(abi, guest_kinds))}
 
 
 def main():

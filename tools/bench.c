@@ -81,6 +81,8 @@ static int measure(enum host host, bool is_traced, struct results *results)
 
 	memset(results, 0, sizeof(*results));
 	if (machine) {
+		/* What a record costs; sending them is no part of an exit. */
+		machine->trace_is_late = true;
 		if (is_traced)
 			machine->trace_kinds = (1u << PV_KIND_COUNT) - 1;
 		run_machine(machine, &options, &run, &errors);

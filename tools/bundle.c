@@ -97,8 +97,9 @@ static struct pv_bundle_header header_of(const struct machine *m, const struct p
 		.slice_us = m->slice_us,
 		.trace_kinds = m->trace_kinds,
 		.trace_records = m->trace_records,
-		.flags = m->has_input ? PV_BUNDLE_INPUT : 0,
 		.live_key = { m->live_key[0], m->live_key[1] },
+		.flags = (m->has_input ? PV_BUNDLE_INPUT : 0) |
+			 (m->trace_is_late ? 0 : PV_BUNDLE_TRACE_LIVE),
 	};
 
 	for (unsigned int i = 0; i < m->domain_count; i++)

@@ -101,9 +101,21 @@ static int read_trace_records(const struct yaml_reader *r, yaml_node_t *node, vo
 	return 0;
 }
 
+static int read_trace_live(const struct yaml_reader *r, yaml_node_t *node, void *into)
+{
+	struct machine *m = into;
+	bool is_live;
+
+	if (yaml_read_switch(r, node, &is_live))
+		return -1;
+	m->trace_is_late = !is_live;
+	return 0;
+}
+
 static const struct yaml_key trace_keys[] = {
 	{ "kinds", false, read_trace_kinds },
 	{ "records", false, read_trace_records },
+	{ "live", false, read_trace_live },
 	{ NULL, false, NULL },
 };
 

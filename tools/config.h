@@ -69,6 +69,7 @@ struct machine {
 	uint32_t trace_kinds; /* bit per PV_KIND_*, 0 = off */
 	uint32_t trace_records; /* per CPU */
 	uint64_t live_key[2]; /* of pv_bundle_header; set by a run that lets itself be watched */
+	bool trace_is_late; /* sent when the machine ends, not while it runs */
 	bool has_input; /* somebody types on the first serial port: PV_BUNDLE_INPUT */
 	unsigned int domain_count;
 	struct domain domains[PV_BUNDLE_DOMAINS_MAX];

@@ -16,6 +16,7 @@
 
 struct run_command {
 	const char *file, *mode, *stats, *trace, *serial, *exec;
+	uint32_t trace_kinds; /* 0 = all */
 	enum host host;
 	bool gdb, is_verbose, is_batch, is_interactive;
 	unsigned int timeout_s, cpus;
@@ -27,6 +28,7 @@ enum {
 	OPTION_MODE,
 	OPTION_STATS,
 	OPTION_TRACE,
+	OPTION_TRACE_KINDS,
 	OPTION_GDB,
 	OPTION_TIMEOUT,
 	OPTION_CPUS,
@@ -40,6 +42,7 @@ static const struct option options[] = {
 	{ "mode", required_argument, NULL, OPTION_MODE },
 	{ "stats", required_argument, NULL, OPTION_STATS },
 	{ "trace", required_argument, NULL, OPTION_TRACE },
+	{ "trace-kinds", required_argument, NULL, OPTION_TRACE_KINDS },
 	{ "gdb", no_argument, NULL, OPTION_GDB },
 	{ "timeout", required_argument, NULL, OPTION_TIMEOUT },
 	{ "cpus", required_argument, NULL, OPTION_CPUS },
@@ -85,6 +88,8 @@ static bool take_option(struct run_command *command, int option)
 	case OPTION_TRACE:
 		command->trace = optarg;
 		return true;
+	case OPTION_TRACE_KINDS:
+		return trace_kinds_parse(optarg, &command->trace_kinds);
 	case OPTION_SERIAL:
 		command->serial = optarg;
 		return true;
@@ -144,6 +149,10 @@ static bool parse_command(struct run_command *command, int argc, char **argv)
 		return false;
 	}
 	command->file = argv[optind];
+	if (command->trace_kinds && !command->trace) {
+		pvn_error("--trace-kinds: where to? Name a file with --trace");
+		return false;
+	}
 	return check_console(command);
 }
 
@@ -209,7 +218,8 @@ static int load_machine(struct run_command *command, struct machine **machine)
 	if (command->cpus)
 		m->cpus = command->cpus;
 	if (command->trace)
-		m->trace_kinds = (1u << PV_KIND_COUNT) - 1;
+		m->trace_kinds = command->trace_kinds ? command->trace_kinds :
+							(1u << PV_KIND_COUNT) - 1;
 	*machine = m;
 	return 0;
 }
@@ -219,6 +229,7 @@ static int load_machine(struct run_command *command, struct machine **machine)
 struct run_view {
 	struct run_print print;
 	struct trace_writer *trace; /* NULL = not asked for */
+	const struct run_result *result; /* under way */
 	const struct run_command *command;
 	struct run_exec_text exec_text;
 };
@@ -244,8 +255,11 @@ static void on_trace(void *context, const uint8_t *payload, uint32_t length)
 {
 	struct run_view *view = context;
 
-	if (view->trace)
-		trace_writer_add(view->trace, payload, length);
+	if (!view->trace)
+		return;
+	if (view->result->stats.has_hello)
+		trace_writer_describe(view->trace, view->print.machine, &view->result->stats.hello);
+	trace_writer_add(view->trace, payload, length);
 }
 
 static void on_end(void *context)
@@ -292,7 +306,9 @@ static enum pvn_exit save_trace(const struct run_command *command, struct run_vi
 {
 	if (!view->trace)
 		return PVN_OK;
-	if (!trace_writer_end(view->trace, machine, &result->stats.hello))
+	if (result->stats.has_hello)
+		trace_writer_describe(view->trace, machine, &result->stats.hello);
+	if (!trace_writer_end(view->trace, result->stats.has_machine_end))
 		return PVN_OK;
 	pvn_error("%s: %s", command->trace, strerror(errno));
 	return PVN_HYPERVISOR_FAILED;
@@ -307,9 +323,9 @@ static void die_by(int signal_number)
 
 static int run(const struct run_command *command, const struct machine *machine)
 {
-	struct run_view view = { .command = command };
-	struct errors errors = { 0 };
 	struct run_result result;
+	struct run_view view = { .command = command, .result = &result };
+	struct errors errors = { 0 };
 	struct run_options run_options = {
 		.host = command->host,
 		.timeout_s = command->timeout_s,

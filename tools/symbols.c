@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * ELF64 symbol lookup; see symbols.h. The file may be any bytes a user called a kernel, so every
- * offset is checked against the file's size before it is used.
+ * ELF64 symbols and build ids, and looking symbols up; see symbols.h. The file may be any bytes a
+ * user called a kernel, so every offset is checked against the file's size before it is used.
  */
 #include "symbols.h"
 
@@ -75,7 +75,13 @@ static void take_table(struct symbols *symbols, const uint8_t *elf, const Elf64_
 			.name = symbols->text + from.st_name,
 		};
 	}
-	qsort(symbols->list, symbols->count, sizeof(*symbols->list), by_start);
+	symbols_sort(symbols);
+}
+
+void symbols_sort(struct symbols *symbols)
+{
+	if (symbols->count)
+		qsort(symbols->list, symbols->count, sizeof(*symbols->list), by_start);
 }
 
 void symbols_parse(struct symbols *symbols, const uint8_t *elf, size_t bytes)
@@ -101,6 +107,100 @@ void symbols_parse(struct symbols *symbols, const uint8_t *elf, size_t bytes)
 	}
 }
 
+/* Where the notes of an ELF file lie: in sections or, of a stripped one, in segments. */
+static bool notes_at(const uint8_t *elf, size_t bytes, const Elf64_Ehdr *header, unsigned int index,
+		     uint64_t *offset, uint64_t *size)
+{
+	Elf64_Shdr table;
+	Elf64_Phdr segment;
+	uint64_t at;
+
+	*size = 0;
+	if (section(elf, bytes, header, index, &table)) {
+		*offset = table.sh_offset;
+		*size = table.sh_type == SHT_NOTE ? table.sh_size : 0;
+		return true;
+	}
+	index -= header->e_shnum;
+	at = header->e_phoff + (uint64_t)index * sizeof(segment);
+	if (index >= header->e_phnum || header->e_phentsize != sizeof(segment) ||
+	    header->e_phoff > bytes || !within(at, sizeof(segment), bytes))
+		return false;
+	memcpy(&segment, elf + at, sizeof(segment));
+	*offset = segment.p_offset;
+	*size = segment.p_type == PT_NOTE ? segment.p_filesz : 0;
+	return true;
+}
+
+/* Looks through one block of notes. */
+static bool find_id(const uint8_t *notes, uint64_t size, char out[SYMBOLS_ID_MAX])
+{
+	Elf64_Nhdr note;
+	uint64_t at = 0;
+
+	while (size - at >= sizeof(note)) {
+		uint64_t name, text, end;
+		unsigned int i;
+
+		memcpy(&note, notes + at, sizeof(note));
+		name = at + sizeof(note);
+		text = name + ((note.n_namesz + 3ull) & ~3ull);
+		end = text + ((note.n_descsz + 3ull) & ~3ull);
+		if (end > size || end <= at)
+			return false;
+		if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4 &&
+		    !memcmp(notes + name, "GNU", 4) && note.n_descsz &&
+		    note.n_descsz < SYMBOLS_ID_MAX / 2) {
+			for (i = 0; i < note.n_descsz; i++)
+				sprintf(out + i * 2, "%02x", notes[text + i]);
+			return true;
+		}
+		at = end;
+	}
+	return false;
+}
+
+bool symbols_build_id(const uint8_t *elf, size_t bytes, char out[SYMBOLS_ID_MAX])
+{
+	Elf64_Ehdr header;
+	uint64_t offset, size;
+	unsigned int i;
+
+	if (bytes < sizeof(header))
+		return false;
+	memcpy(&header, elf, sizeof(header));
+	if (memcmp(header.e_ident, ELFMAG, SELFMAG) || header.e_ident[EI_CLASS] != ELFCLASS64)
+		return false;
+	for (i = 0; notes_at(elf, bytes, &header, i, &offset, &size); i++) {
+		if (size && within(offset, size, bytes) && find_id(elf + offset, size, out))
+			return true;
+	}
+	return false;
+}
+
+/* System.map-VERSION or System.map in the folder of a kernel. */
+static void load_beside(struct symbols *symbols, const char *path)
+{
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+	const char *version = strncmp(name, "vmlinuz", 7) ? "" : name + 7;
+	int folder = (int)(name - path);
+	char *const beside[] = { xasprintf("%.*sSystem.map%s", folder, path, version),
+				 xasprintf("%.*sSystem.map", folder, path) };
+	size_t i;
+
+	for (i = 0; i < 2; i++) {
+		struct errors ignored = { 0 };
+		struct blob blob = { 0 };
+
+		if (!symbols->count && !blob_read(&blob, beside[i], ELF_BYTES_MAX, &ignored)) {
+			symbols_free(symbols);
+			symbols_parse_map(symbols, blob.data, blob.size);
+			blob_free(&blob);
+		}
+		free(beside[i]);
+	}
+}
+
 void symbols_load(struct symbols *symbols, const char *path)
 {
 	struct errors ignored = { 0 };
@@ -110,7 +210,13 @@ void symbols_load(struct symbols *symbols, const char *path)
 	if (blob_read(&blob, path, ELF_BYTES_MAX, &ignored))
 		return;
 	symbols_parse(symbols, blob.data, blob.size);
+	if (!symbols->count) {
+		symbols_free(symbols);
+		symbols_parse_map(symbols, blob.data, blob.size);
+	}
 	blob_free(&blob);
+	if (!symbols->count)
+		load_beside(symbols, path);
 }
 
 void symbols_free(struct symbols *symbols)
@@ -120,11 +226,10 @@ void symbols_free(struct symbols *symbols)
 	memset(symbols, 0, sizeof(*symbols));
 }
 
-bool symbols_find(const struct symbols *symbols, uint64_t address, char *out, size_t size)
+const struct symbol *symbols_at(const struct symbols *symbols, uint64_t address)
 {
 	size_t low = 0, high = symbols->count;
 	const struct symbol *found;
-	uint64_t offset;
 
 	/* The last symbol that starts at or below the address. */
 	while (low < high) {
@@ -136,13 +241,21 @@ bool symbols_find(const struct symbols *symbols, uint64_t address, char *out, si
 			high = middle;
 	}
 	if (!low)
-		return false;
+		return NULL;
 	found = &symbols->list[low - 1];
-	offset = address - found->start;
-	if (offset >= (found->bytes ? found->bytes : OPEN_SYMBOL_BYTES))
+	return address - found->start < (found->bytes ? found->bytes : OPEN_SYMBOL_BYTES) ? found :
+											    NULL;
+}
+
+bool symbols_find(const struct symbols *symbols, uint64_t address, char *out, size_t size)
+{
+	const struct symbol *found = symbols_at(symbols, address);
+
+	if (!found)
 		return false;
-	if (offset)
-		snprintf(out, size, "%s+0x%llx", found->name, (unsigned long long)offset);
+	if (address != found->start)
+		snprintf(out, size, "%s+0x%llx", found->name,
+			 (unsigned long long)(address - found->start));
 	else
 		snprintf(out, size, "%s", found->name);
 	return true;

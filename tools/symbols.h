@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Names for code addresses, from an ELF file's .symtab. Used for guest addresses in the
- * hypervisor's log and in traces. A file without symbols, or that is no ELF at all, gives an empty
- * table: a missing name is never an error.
+ * Names for code addresses, from an ELF file's .symtab or from a System.map. Used for guest
+ * addresses in the hypervisor's log and in traces. A file without symbols, or of another format,
+ * gives an empty table: a missing name is never an error.
  */
 #ifndef TOOLS_SYMBOLS_H
 #define TOOLS_SYMBOLS_H
@@ -23,11 +23,25 @@ struct symbols {
 	char *text;
 };
 
-/* Reads a file's functions and code labels; leaves the table empty where there are none. */
+/*
+ * Reads a file's functions and code labels; leaves the table empty where there are none. Of a
+ * kernel without symbols (a bzImage, or stripped) those of a System.map beside it: System.map, or
+ * System.map-VERSION beside vmlinuz-VERSION.
+ */
 void symbols_load(struct symbols *symbols, const char *path);
 /* The same from memory. */
 void symbols_parse(struct symbols *symbols, const uint8_t *elf, size_t bytes);
+/* symbols_map.c: a System.map ("ffffffff81000000 T startup_64", a line each) from memory. */
+void symbols_parse_map(struct symbols *symbols, const uint8_t *text, size_t bytes);
+void symbols_sort(struct symbols *symbols);
 void symbols_free(struct symbols *symbols);
+
+/* The GNU build id of an ELF file in hexadecimal; false where it has none. */
+#define SYMBOLS_ID_MAX 129u
+bool symbols_build_id(const uint8_t *elf, size_t bytes, char out[SYMBOLS_ID_MAX]);
+
+/* The symbol that covers an address, or NULL. */
+const struct symbol *symbols_at(const struct symbols *symbols, uint64_t address);
 
 /* Writes "name+0x10" ("name" at offset 0); false where no symbol covers the address. */
 bool symbols_find(const struct symbols *symbols, uint64_t address, char *out, size_t size);

@@ -1,143 +1,277 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* `pvn trace FILE`: prints the records of a trace file, oldest first, one a line; see trace.h. */
-#include "trace.h"
-
+/*
+ * `pvn trace FILE`: reads the command line and the file, and gives the entries that the filter lets
+ * pass to each output. trace_symbols.c finds symbols, trace_follow.c reads a file that still grows.
+ */
 #include <errno.h>
-#include <inttypes.h>
+#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "trace_view.h"
+
 #define TRACE_BYTES_MAX (4ull << 30)
+#define OUTPUT_BUFFER (1u << 20)
 
-static const char *name_of(const struct trace_names *names, uint64_t n, char buffer[24])
+enum {
+	OPTION_DOMAIN = 256,
+	OPTION_VCPU,
+	OPTION_KIND,
+	OPTION_NAME,
+	OPTION_FROM,
+	OPTION_TO,
+	OPTION_SYMBOLS,
+	OPTION_FOLLOW,
+	OPTION_SUMMARY,
+	OPTION_BY_SYMBOL,
+	OPTION_JSON_LINES,
+	OPTION_CSV,
+	OPTION_PERFETTO,
+};
+
+static const struct option options[] = {
+	{ "domain", required_argument, NULL, OPTION_DOMAIN },
+	{ "vcpu", required_argument, NULL, OPTION_VCPU },
+	{ "kind", required_argument, NULL, OPTION_KIND },
+	{ "name", required_argument, NULL, OPTION_NAME },
+	{ "from", required_argument, NULL, OPTION_FROM },
+	{ "to", required_argument, NULL, OPTION_TO },
+	{ "symbols", required_argument, NULL, OPTION_SYMBOLS },
+	{ "follow", no_argument, NULL, OPTION_FOLLOW },
+	{ "summary", no_argument, NULL, OPTION_SUMMARY },
+	{ "by-symbol", no_argument, NULL, OPTION_BY_SYMBOL },
+	{ "json-lines", required_argument, NULL, OPTION_JSON_LINES },
+	{ "csv", required_argument, NULL, OPTION_CSV },
+	{ "perfetto", required_argument, NULL, OPTION_PERFETTO },
+	{ NULL, 0, NULL, 0 },
+};
+
+/* ---- the command line ------------------------------------------------------------------------ */
+
+static bool add_output(struct trace_command *command, const struct trace_format *format,
+		       const char *path)
 {
-	if (n < names->count && names->list[n])
-		return names->list[n];
-	snprintf(buffer, 24, "#%" PRIu64, n);
-	return buffer;
+	if (command->output_count == TRACE_OUTPUTS_MAX) {
+		pvn_error("at most %u outputs at a time", TRACE_OUTPUTS_MAX);
+		return false;
+	}
+	command->outputs[command->output_count++] =
+		(struct trace_output){ .format = format, .path = path };
+	return true;
 }
 
-static char *sched_list[] = { "in", "out", "block", "wake" };
-static const struct trace_names sched_words = { sched_list, 4 };
-static char *domain_list[] = { "start", "end", "restart" };
-static const struct trace_names domain_words = { domain_list, 3 };
-
-/* The code's meaning depends on the kind; of an unknown kind it stays a number. */
-static void format_code(const struct trace *trace, const struct pv_trace_record *r, char *out,
-			size_t size)
+static bool take_time(const char *option, double *us)
 {
-	char buffer[24];
+	if (trace_filter_time(optarg, us))
+		return true;
+	pvn_error("--%s %s: expected a time since the first record, such as 1500 (us), 2ms or 1.5s",
+		  option, optarg);
+	return false;
+}
 
-	switch (r->kind) {
-	case PV_KIND_EXIT:
-		snprintf(out, size, "%s", name_of(&trace->exits, r->code, buffer));
-		break;
-	case PV_KIND_CALL:
-	case PV_KIND_RESULT:
-		snprintf(out, size, "%s", name_of(&trace->calls, r->code, buffer));
-		break;
-	case PV_KIND_INJECT:
-		snprintf(out, size, "vector %u", r->code);
-		break;
-	case PV_KIND_SCHED:
-		snprintf(out, size, "%s", name_of(&sched_words, r->code, buffer));
-		break;
-	case PV_KIND_MARK:
-		snprintf(out, size, "mark");
-		break;
-	case PV_KIND_DOMAIN:
-		snprintf(out, size, "%s", name_of(&domain_words, r->code, buffer));
-		break;
+static bool take_option(struct trace_command *command, int option)
+{
+	struct trace_filter *filter = &command->filter;
+
+	switch (option) {
+	case OPTION_DOMAIN:
+		trace_filter_add(&filter->domains, optarg);
+		return true;
+	case OPTION_VCPU:
+		trace_filter_add(&filter->vcpus, optarg);
+		return true;
+	case OPTION_KIND:
+		trace_filter_add(&filter->kinds, optarg);
+		return true;
+	case OPTION_NAME:
+		trace_filter_add(&filter->names, optarg);
+		return true;
+	case OPTION_FROM:
+		return take_time("from", &filter->from_us);
+	case OPTION_TO:
+		return take_time("to", &filter->to_us);
+	case OPTION_SYMBOLS:
+		trace_filter_add(&command->symbols, optarg);
+		return true;
+	case OPTION_FOLLOW:
+		command->follows = true;
+		return true;
+	case OPTION_SUMMARY:
+		return add_output(command, &trace_format_summary, "-");
+	case OPTION_BY_SYMBOL:
+		return add_output(command, &trace_format_by_symbol, "-");
+	case OPTION_JSON_LINES:
+		return add_output(command, &trace_format_json, optarg);
+	case OPTION_CSV:
+		return add_output(command, &trace_format_csv, optarg);
+	case OPTION_PERFETTO:
+		return add_output(command, &trace_format_perfetto, optarg);
 	default:
-		snprintf(out, size, "#%u", r->code);
+		return false; /* getopt said why */
 	}
 }
 
-/* Results below 0 are errnos. */
-static void format_arg(const struct trace *trace, const struct pv_trace_record *r, char *out,
-		       size_t size)
+static bool parse_command(struct trace_command *command, int argc, char **argv)
 {
-	int64_t value = (int64_t)r->arg;
-	char buffer[24];
+	int option;
 
-	if (r->kind == PV_KIND_RESULT && value < 0 && value > -4096)
-		snprintf(out, size, "-%s", name_of(&trace->errnos, (uint64_t)-value, buffer));
-	else
-		snprintf(out, size, "0x%" PRIx64, r->arg);
+	trace_filter_init(&command->filter);
+	optind = 1;
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (!take_option(command, option))
+			return false;
+	}
+	if (argc - optind != 1) {
+		pvn_error(argc == optind ? "which trace? Name a file of run --trace" :
+					   "one trace at a time");
+		return false;
+	}
+	command->file = argv[optind];
+	return command->output_count || add_output(command, &trace_format_lines, "-");
 }
 
-void trace_format(const struct trace *trace, const struct trace_entry *entry, uint64_t start,
-		  const struct symbols *symbols, char *line, size_t size)
-{
-	const struct pv_trace_record *r = &entry->record;
-	char code[48], arg[48], domain[48], symbol[128] = "", buffer[24];
-	uint64_t ticks = r->tsc - start;
-	/* Without a frequency the time column shows ticks. */
-	double us = trace->tsc_khz ? (double)ticks * 1000.0 / (double)trace->tsc_khz :
-				     (double)ticks;
+/* ---- outputs --------------------------------------------------------------------------------- */
 
-	format_code(trace, r, code, sizeof(code));
-	format_arg(trace, r, arg, sizeof(arg));
-	snprintf(domain, sizeof(domain), "%s/%u", name_of(&trace->domains, r->domain, buffer),
-		 r->vcpu);
-	if (symbols && r->domain < trace->domains.count)
-		symbols_find(&symbols[r->domain], r->rip, symbol, sizeof(symbol));
-	snprintf(line, size, "%14.3f  cpu%-2u  %-12s  %-7s %-14s %-18s  %016" PRIx64 "%s%s", us,
-		 entry->cpu, domain, name_of(&trace->kinds, r->kind, buffer), code, arg, r->rip,
-		 symbol[0] ? "  " : "", symbol);
+static int open_outputs(struct trace_command *command, struct errors *e)
+{
+	unsigned int i;
+
+	for (i = 0; i < command->output_count; i++) {
+		struct trace_output *output = &command->outputs[i];
+
+		output->file = strcmp(output->path, "-") ? fopen(output->path, "we") : stdout;
+		if (!output->file)
+			return errors_add(e, "%s: %s", output->path, strerror(errno));
+		setvbuf(output->file, NULL, _IOFBF, OUTPUT_BUFFER);
+	}
+	return 0;
 }
 
-static int print(const struct trace *trace)
+int trace_begin(struct trace_command *command, struct trace *trace, struct errors *e)
 {
-	size_t domains = trace->domains.count, i;
-	struct symbols *symbols = xcalloc(domains, sizeof(*symbols));
-	char line[512];
-	uint32_t cpu;
+	unsigned int i;
 
-	for (i = 0; i < domains && i < trace->kernels.count; i++) {
-		if (trace->kernels.list[i])
-			symbols_load(&symbols[i], trace->kernels.list[i]);
+	if (command->has_begun)
+		return 0;
+	if (trace_filter_resolve(&command->filter, trace, e) ||
+	    trace_symbols_load(trace, command->symbols, e) || open_outputs(command, e))
+		return -1;
+	command->has_begun = true;
+	for (i = 0; i < command->output_count; i++) {
+		if (command->outputs[i].format->begin)
+			command->outputs[i].format->begin(&command->outputs[i], trace);
 	}
-	printf("# %zu records, backend %s, TSC %" PRIu64 " kHz\n", trace->count, trace->backend,
-	       trace->tsc_khz);
-	for (cpu = 0; cpu < PV_CPUS_MAX; cpu++) {
-		if (trace->lost[cpu])
-			printf("# cpu%u: %" PRIu64 " records were overwritten and are lost\n", cpu,
-			       trace->lost[cpu]);
+	return 0;
+}
+
+void trace_show(struct trace_command *command, const struct trace *trace, size_t count)
+{
+	unsigned int k;
+	size_t i;
+
+	if (count && !command->has_origin) {
+		command->has_origin = true;
+		for (k = 0; k < command->output_count; k++)
+			command->outputs[k].origin = trace->entries[0].group;
+		command->origin = trace->entries[0].group;
 	}
-	printf("# %12s  %-5s  %-12s  %-7s %-14s %-18s  %s\n",
-	       trace->tsc_khz ? "time [us]" : "ticks", "CPU", "domain/vCPU", "kind", "name",
-	       "argument", "rip");
-	for (i = 0; i < trace->count; i++) {
-		trace_format(trace, &trace->entries[i], trace->entries[0].record.tsc, symbols, line,
-			     sizeof(line));
-		puts(line);
+	for (i = 0; i < count; i++) {
+		const struct trace_entry *entry = &trace->entries[i];
+
+		if (!trace_filter_accepts(&command->filter, trace, entry,
+					  trace_us(trace, entry->start, command->origin)))
+			continue;
+		for (k = 0; k < command->output_count; k++) {
+			struct trace_output *output = &command->outputs[k];
+
+			output->written++;
+			output->format->entry(output, trace, entry);
+		}
 	}
-	for (i = 0; i < domains; i++)
-		symbols_free(&symbols[i]);
-	free(symbols);
-	if (fflush(stdout) || ferror(stdout)) {
-		pvn_error("standard output: %s", strerror(errno));
-		return PVN_HYPERVISOR_FAILED;
+}
+
+static int flush_output(struct trace_output *output, struct errors *e)
+{
+	if (!fflush(output->file) && !ferror(output->file))
+		return 0;
+	return errors_add(e, "%s: %s", output->file == stdout ? "standard output" : output->path,
+			  strerror(errno));
+}
+
+static int end(struct trace_command *command, const struct trace *trace, struct errors *e)
+{
+	unsigned int i;
+	int result = 0;
+
+	for (i = 0; i < command->output_count; i++) {
+		struct trace_output *output = &command->outputs[i];
+
+		if (!output->file)
+			continue;
+		if (command->has_begun && output->format->end)
+			output->format->end(output, trace);
+		result |= flush_output(output, e);
+		if (output->file != stdout)
+			fclose(output->file);
 	}
-	return PVN_OK;
+	return result;
+}
+
+/* ---- a whole file ---------------------------------------------------------------------------- */
+
+int trace_verdict(const struct trace_command *command, const struct trace *trace,
+		  enum trace_status status, const char *why, struct errors *e)
+{
+	if (status == TRACE_COMPLETE)
+		return PVN_OK;
+	if (!trace->is_described) {
+		errors_add(e, "%s: %s", command->file, why);
+		return status == TRACE_FOREIGN ? PVN_USAGE : PVN_HYPERVISOR_FAILED;
+	}
+	errors_add(e, "%s: %s; the %llu records before that are shown", command->file, why,
+		   (unsigned long long)trace->records);
+	return PVN_HYPERVISOR_FAILED;
+}
+
+static int read_whole(struct trace_command *command, struct trace *trace, struct errors *e)
+{
+	struct blob blob = { 0 };
+	enum trace_status status;
+	char why[200];
+	size_t at = 0;
+
+	if (blob_read(&blob, command->file, TRACE_BYTES_MAX, e))
+		return PVN_USAGE;
+	status = trace_take(trace, blob.data, blob.size, &at, why);
+	blob_free(&blob);
+	if (trace->is_described) {
+		if (trace_begin(command, trace, e))
+			return PVN_USAGE;
+		trace_sort(trace, 0);
+		trace_show(command, trace, trace->count);
+	}
+	return trace_verdict(command, trace, status, why, e);
 }
 
 int cmd_trace(int argc, char **argv)
 {
+	struct trace_command command = { 0 };
 	struct errors errors = { 0 };
-	struct blob blob = { 0 };
-	struct trace trace;
-	int result = PVN_USAGE;
+	struct trace trace = { 0 };
+	int result;
 
-	if (argc != 2 || argv[1][0] == '-')
+	if (!parse_command(&command, argc, argv)) {
+		trace_filter_free(&command.filter);
+		free(command.symbols);
 		return pvn_usage("trace");
-	if (!blob_read(&blob, argv[1], TRACE_BYTES_MAX, &errors) &&
-	    !trace_parse(&trace, blob.data, blob.size, argv[1], &errors)) {
-		result = print(&trace);
-		trace_free(&trace);
 	}
+	result = command.follows ? trace_follow(&command, &trace, &errors) :
+				   read_whole(&command, &trace, &errors);
+	if (end(&command, &trace, &errors))
+		result = PVN_HYPERVISOR_FAILED;
 	errors_print(&errors, stderr);
-	blob_free(&blob);
+	trace_filter_free(&command.filter);
+	free(command.symbols);
+	trace_free(&trace);
 	return result;
 }

@@ -34,7 +34,7 @@ static void vcpu_create(struct domain *d, u32 id, u64 cpu_mask)
 	v->domain = d;
 	v->id = id;
 	v->offered = -1;
-	v->trace_word = trace_word(d->id, id);
+	v->trace_who = PV_TRACE_WHO(d->id, id);
 	for (unsigned i = 0; i < LAST_EXITS; i++)
 		v->last[i].code.exit = PV_EXIT_COUNT; /* none yet */
 	v->deadline = ~0ull;

@@ -136,7 +136,8 @@ void hypervisor_main(void)
 	backend_choose(bundle->hw_off);
 	context_init();
 	interpreter_init();
-	trace_init(bundle->trace_kinds, bundle->trace_records);
+	trace_init(bundle->trace_kinds, bundle->trace_records,
+		   bundle->flags & PV_BUNDLE_TRACE_LIVE);
 	if (bundle->flags & PV_BUNDLE_INPUT)
 		serial_input_only();
 	sched_init(ns_to_tsc(1000ull * (bundle->slice_us ? bundle->slice_us : SLICE_US_DEFAULT)),

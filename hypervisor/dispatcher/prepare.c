@@ -4,6 +4,7 @@
 #include "machine/cpu.h"
 #include "machine/machine.h"
 #include "machine/x86.h"
+#include "trace/trace.h"
 
 void vcpu_poll(struct vcpu *v)
 {
@@ -70,6 +71,10 @@ bool vcpu_prepare(struct cpu *cpu, struct vcpu *v)
 			return false;
 	}
 	vcpu_flush_pending(v);
+	if (unlikely(v->attention & ATTENTION_TRACE)) {
+		vcpu_attended(v, ATTENTION_TRACE);
+		trace_drain(cpu->ring);
+	}
 	if (v->attention)
 		events_prepare(v);
 	return true;

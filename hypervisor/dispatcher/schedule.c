@@ -259,6 +259,7 @@ bool sched_should_leave(struct cpu *cpu, struct vcpu *v)
 		next = min(next, cpu->slice_end);
 	spin_unlock(&sched_lock);
 	timers_bark(barking);
+	trace_drain(cpu->ring);
 	area_write_state(v);
 	timer_arm(cpu, v, next);
 	return leave;
@@ -329,7 +330,7 @@ struct vcpu *sched_next(struct cpu *cpu)
 		spin_unlock(&sched_lock);
 		timers_bark(barking);
 		timer_arm(cpu, NULL, next);
-		if (!cpu->kicked)
+		if (!trace_drain(cpu->ring) && !cpu->kicked)
 			idle_wait();
 		cpu->idle_tsc += rdtsc() - now;
 	}

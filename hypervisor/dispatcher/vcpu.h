@@ -27,6 +27,7 @@ enum vcpu_state { VCPU_STOPPED, VCPU_STARTING, VCPU_RUNNABLE, VCPU_RUNNING, VCPU
 #define ATTENTION_FLUSH_ALL BIT(9) /* and those of guest-physical addresses */
 #define ATTENTION_STOP BIT(8) /* VCPU_STOP */
 #define ATTENTION_REBUILD BIT(10) /* its domain restarts: memory first */
+#define ATTENTION_TRACE BIT(11) /* trace records of this CPU wait to be sent */
 
 #define VIRQS 3u /* PV_VIRQ_* */
 
@@ -52,12 +53,12 @@ struct vcpu {
 		void); /* the backend's world switch: VMX launches a VMCS once, then resumes it */
 	u8 special; /* SPECIAL_*: hypercalls take the longer way */
 	bool osxsave; /* CR4.OSXSAVE, which CPUID shows */
+	u8 trace_who; /* PV_TRACE_WHO(), in each of its trace records */
 	void *hw; /* struct vmx_vcpu or svm_vcpu */
 	struct domain *domain;
 	u32 attention; /* ATTENTION_* */
 	u32 id; /* within the domain */
 	struct counter *counter; /* where the exit being handled is counted */
-	u64 trace_word; /* trace/ring.c */
 	struct trace_ring *ring; /* of the CPU it is on; NULL = not recording */
 	u8 last_next; /* bytes into last[] at which the next entry goes */
 

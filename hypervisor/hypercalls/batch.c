@@ -12,6 +12,7 @@
 #include "lib/lib.h"
 #include "machine/cpu.h"
 #include "machine/machine.h"
+#include "trace/trace.h"
 
 #define RESULT_MAX 0x7fffffff
 /* So long a kick may last in any case; beyond, the end of the slice is the end of the kick. */
@@ -73,12 +74,15 @@ s64 hypercall_batch_kick(struct vcpu *v)
 	while (head.cons != head.prod && units < PV_BATCH_UNITS && !is_late(start)) {
 		gpa_t at = v->batch + sizeof(head) +
 			   head.cons % PV_BATCH_ENTRIES * sizeof(struct pv_batch_entry);
+		u32 started = (u32)rdtsc();
 		struct pv_batch_entry e;
 		s64 result;
 
 		if (guest_read(&d->p2m, at, &e, sizeof(e)))
 			break;
 		result = entry_run(v, &e, &units);
+		if (v->ring)
+			trace_member(v, &e, head.cons, started, result);
 		e.status = (s32)min(result, (s64)RESULT_MAX);
 		guest_write(&d->p2m, at + offsetof(struct pv_batch_entry, status), &e.status,
 			    sizeof(e.status));

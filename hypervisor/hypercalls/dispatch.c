@@ -6,6 +6,7 @@
 #include "hypercalls/hypercalls.h"
 #include "dispatcher/dispatcher.h"
 #include "machine/x86.h"
+#include "trace/trace.h"
 
 /* A call that was there once. Its row needs a feature that there is not: so it is refused. */
 #define HYPERCALL(nr, handler, count, units, batch, feature)
@@ -122,16 +123,27 @@ static inline enum verdict call_by_number(struct vcpu *v, u64 number)
 	return ADVANCE;
 }
 
+/* The trace wants the number, which the result overwrites. */
+static __attribute__((noinline)) enum verdict special_call(struct vcpu *v, struct vmexit *exit,
+							   u64 number)
+{
+	/* A kernel that may not call sees what it would without us. */
+	if (v->special & SPECIAL_FORBIDDEN) {
+		exit->qualification = (u16)number | TRACE_CALL_KNOWN | TRACE_CALL_FORBIDDEN;
+		return fault(v, VEC_UD);
+	}
+	exit->qualification = number;
+	if (number < PV_CALL_MAX && row_of[number])
+		exit->qualification |= TRACE_CALL_KNOWN;
+	return call_by_number(v, number);
+}
+
 enum verdict hypercall_exit(struct vcpu *v, struct vmexit *exit)
 {
 	u64 number = v->gpr[RAX];
 
-	if (unlikely(v->special)) {
-		/* A kernel that may not call sees what it would without us. */
-		if (v->special & SPECIAL_FORBIDDEN)
-			return fault(v, VEC_UD);
-		exit->qualification = number; /* the trace wants it, and the result overwrites it */
-	}
+	if (unlikely(v->special))
+		return special_call(v, exit, number);
 	return call_by_number(v, number);
 }
 

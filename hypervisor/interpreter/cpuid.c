@@ -306,7 +306,8 @@ enum verdict interpret_cpuid(struct vcpu *v, struct vmexit *exit)
 	const struct cpuid_entry *e = entry_find(&v->domain->cpuid, (u32)v->gpr[RAX], subleaf);
 	u32 reg[4] = { e->reg[0], e->reg[1], e->reg[2], e->reg[3] };
 
-	(void)exit;
+	/* For the trace: the registers are about to be overwritten. */
+	exit->qualification = (u32)v->gpr[RAX] | (u64)subleaf << 32;
 	if (e->dynamic)
 		personalise(v, subleaf, e, reg);
 	v->gpr[RAX] = reg[0];

@@ -1,28 +1,45 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The record ring: one a CPU, written by that CPU alone, so no lock and no wait. The oldest records
- * are overwritten when it is full; how many is in the frame that carries the rest.
+ * The record ring: one a CPU, written by that CPU alone, so no lock and no wait. What has not been
+ * sent when the ring is full is overwritten, oldest first; how many records that were is in the
+ * frame that carries the next ones. What goes into them is in records.c.
  */
 #include "allocator/frames.h"
 #include "dispatcher/dispatcher.h"
 #include "machine/cpu.h"
 #include "machine/machine.h"
+#include "trace/records.h"
 #include "trace/trace.h"
 
 #define RECORDS_DEFAULT 4096u
 #define RECORDS_MIN 16u
 #define RECORDS_MAX 65536u
-#define FRAME_RECORDS 1024u /* of one TRACE frame */
+/*
+ * A live ring is sent when so many records have come together: 4 KiB, for which a CPU needs about
+ * 22,000 instructions and other CPUs may wait as long.
+ */
+#define LIVE_RECORDS 128u
+#define FRAME_RECORDS_LIVE (2 * LIVE_RECORDS)
+#define FRAME_RECORDS 1024u /* at the end, when nobody waits */
 
 static struct trace_ring rings[PV_CPUS_MAX];
 static u32 wanted_kinds, wanted_records;
+static bool wanted_live;
 
-void trace_init(u32 kinds, u32 records)
+void trace_init(u32 kinds, u32 records, bool is_live)
 {
 	wanted_kinds = kinds;
+	wanted_live = is_live;
 	wanted_records = records ? RECORDS_MIN : RECORDS_DEFAULT;
 	while (wanted_records < records && wanted_records < RECORDS_MAX)
-		wanted_records *= 2; /* a power of two, so that the ring wraps by masking */
+		wanted_records *= 2; /* so that segments of a live ring fit in whole */
+}
+
+/* Where the writer looks up next: at the end of the ring, or of a segment of it. */
+static void set_stop(struct trace_ring *ring)
+{
+	ring->stop = ring->next +
+		     (ring->is_live ? min(ring->capacity / 2, LIVE_RECORDS) : ring->capacity);
 }
 
 void trace_rings_create(void)
@@ -40,99 +57,64 @@ void trace_rings_create(void)
 	}
 	paging_map(memory, bytes, MAP_W);
 	for (u32 i = 0; i < cpu_count; i++) {
-		rings[i].mask = wanted_records * sizeof(struct pv_trace_record) - 1;
-		rings[i].kinds = wanted_kinds;
-		rings[i].records = (struct pv_trace_record *)memory + (u64)i * wanted_records;
-		cpus[i].ring = &rings[i];
+		struct trace_ring *ring = &rings[i];
+
+		*ring = (struct trace_ring){
+			.kinds = wanted_kinds,
+			.cpu = i,
+			.is_live = wanted_live,
+			.records = (struct pv_trace_record *)memory + (u64)i * wanted_records,
+			.capacity = wanted_records,
+		};
+		ring->next = ring->records;
+		set_stop(ring);
+		cpus[i].ring = ring;
 	}
 }
 
-/*
- * The last eight bytes of a record are made as one word: kind, vCPU, code, domain, raw from the low
- * end (struct pv_trace_record). The TSC is stored as its two halves. Both keep a traced call cheap.
- */
-static inline void record(struct trace_ring *ring, const struct vcpu *v, u8 kind, u64 rip, u64 code,
-			  u64 arg, u64 raw)
+void trace_ring_turn(struct trace_ring *ring)
 {
-	struct record_words {
-		u32 tsc_low, tsc_high;
-		u64 rip, arg, last;
-	} * r;
-
-	_Static_assert(sizeof(*r) == sizeof(struct pv_trace_record), "one layout");
-	if (!(ring->kinds & BIT(kind)))
-		return;
-	r = (void *)((char *)ring->records + (ring->head & ring->mask));
-	ring->head += sizeof(*r);
-	__asm__ volatile("rdtsc" : "=a"(r->tsc_low), "=d"(r->tsc_high));
-	r->rip = rip;
-	r->arg = arg;
-	r->last = v->trace_word | kind | (u32)(u16)code << 16 | raw << 48;
+	if (ring->next == ring->records + ring->capacity) {
+		ring->next = ring->records;
+		ring->turns += ring->capacity;
+	}
+	set_stop(ring);
+	/* Sent before this CPU's next entry; if it has no vCPU, on the scheduler's way. */
+	if (ring->is_live && cpus[ring->cpu].current)
+		vcpu_attend(cpus[ring->cpu].current, ATTENTION_TRACE);
 }
 
-u64 trace_word(unsigned domain, unsigned vcpu)
+/* One frame of at most `max` records; true: more wait. */
+static bool send(struct trace_ring *ring, u64 max)
 {
-	return (u64)domain << 32 | (u64)vcpu << 8;
+	u64 end = ring->turns + (u64)(ring->next - ring->records), start, count;
+	struct pv_frame_trace head = { .cpu = ring->cpu };
+
+	if (end - ring->sent > ring->capacity) {
+		ring->lost += end - ring->sent - ring->capacity;
+		ring->sent = end - ring->capacity;
+	}
+	if (end == ring->sent)
+		return false;
+	start = ring->sent % ring->capacity;
+	count = min(end - ring->sent, max);
+	count = min(count, ring->capacity - start);
+	head.records = (u32)count;
+	head.lost = ring->lost;
+	channel_send_two(PV_FRAME_TRACE, &head, sizeof(head), &ring->records[start],
+			 (u32)(count * sizeof(struct pv_trace_record)));
+	ring->sent += count;
+	return ring->sent != end;
 }
 
-void trace_exit(const struct vcpu *v, const struct vmexit *exit)
+bool trace_drain(struct trace_ring *ring)
 {
-	record(v->ring, v, PV_KIND_EXIT, exit->rip, exit->code.exit, exit->qualification,
-	       exit->code.raw);
-}
-
-void trace_call(const struct vcpu *v, const struct vmexit *exit)
-{
-	s64 result = (s64)v->gpr[RAX];
-
-	record(v->ring, v, PV_KIND_CALL, exit->rip, exit->qualification, v->gpr[RDI], (u64)result);
-	if (unlikely(result != (int16_t)result))
-		record(v->ring, v, PV_KIND_RESULT, exit->rip, exit->qualification, (u64)result, 0);
-}
-
-void trace_inject(struct trace_ring *ring, const struct vcpu *v, unsigned vector, u32 error)
-{
-	record(ring, v, PV_KIND_INJECT, 0, vector, error, 0);
-}
-
-void trace_sched(struct trace_ring *ring, const struct vcpu *v, unsigned what)
-{
-	record(ring, v, PV_KIND_SCHED, 0, what, v->cpu->index, 0);
-}
-
-void trace_domain(struct trace_ring *ring, const struct vcpu *v, unsigned what)
-{
-	record(ring, v, PV_KIND_DOMAIN, 0, what, v->domain->end.how, 0);
-}
-
-void trace_mark(struct trace_ring *ring, const struct vcpu *v, u64 id)
-{
-	record(ring, v, PV_KIND_MARK, 0, 0, id, 0);
+	return ring && ring->is_live && send(ring, FRAME_RECORDS_LIVE);
 }
 
 void trace_flush(void)
 {
-	const u64 each = sizeof(struct pv_trace_record);
-
-	for (u32 i = 0; i < cpu_count; i++) {
-		struct trace_ring *ring = cpus[i].ring;
-		u64 capacity, end, lost;
-
-		if (!ring)
-			continue;
-		capacity = (ring->mask + 1) / each;
-		end = ring->head / each;
-		lost = end > capacity ? end - capacity : 0;
-		for (u64 at = lost; at < end;) {
-			u64 start = at % capacity, run = min(end - at, capacity - start);
-			u64 count = min(run, (u64)FRAME_RECORDS);
-			struct pv_frame_trace head = { .cpu = i,
-						       .records = (u32)count,
-						       .lost = lost };
-
-			channel_send_two(PV_FRAME_TRACE, &head, sizeof(head), &ring->records[start],
-					 (u32)(count * each));
-			at += count;
-		}
-	}
+	for (u32 i = 0; i < cpu_count; i++)
+		while (cpus[i].ring && send(cpus[i].ring, FRAME_RECORDS))
+			;
 }

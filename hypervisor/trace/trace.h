@@ -8,6 +8,7 @@
 
 #include "dispatcher/vcpu.h"
 #include "dispatcher/vmexit.h"
+#include "host/bundle.h"
 #include "host/frame.h"
 #include "lib/types.h"
 
@@ -39,26 +40,45 @@ void stats_describe(struct vcpu *v, const u64 key[2]);
 /* ---- ring.c ---------------------------------------------------------------------------------- */
 
 struct trace_ring {
-	u64 head; /* bytes written since boot */
-	u64 mask; /* capacity in bytes - 1; a power of two */
+	struct pv_trace_record *next; /* where the next record goes */
+	struct pv_trace_record *stop; /* the record before it is the last one that needs no look */
 	u32 kinds; /* bit per PV_KIND_* */
+	u32 cpu;
+	bool is_live;
 	struct pv_trace_record *records;
+	u32 capacity; /* records, a power of two */
+	u64 turns; /* records in whole turns of the ring since boot */
+	u64 sent, lost; /* records that need not be sent any more; those of them that never were */
 };
 
 enum { TRACE_SCHED_IN, TRACE_SCHED_OUT, TRACE_SCHED_BLOCK, TRACE_SCHED_WAKE };
 
-/* What every record of a vCPU has in common, for vcpu->trace_word. */
-u64 trace_word(unsigned domain, unsigned vcpu);
-void trace_init(u32 kinds, u32 records);
+void trace_init(u32 kinds, u32 records, bool is_live);
 void trace_rings_create(void); /* once all CPUs have started */
-void trace_flush(void); /* all rings to the channel, in TRACE frames */
+/*
+ * Sends records that wait in this CPU's ring, a bounded number, in a TRACE frame; true: there are
+ * more. Does nothing unless there is a ring and it is live.
+ */
+bool trace_drain(struct trace_ring *ring);
+void trace_flush(void); /* all rings to the channel, whole */
+
+/*
+ * In exit->qualification of a hypercall, for trace_call(): the number has a row; the domain may not
+ * call at all.
+ */
+#define TRACE_CALL_KNOWN BIT(63)
+#define TRACE_CALL_FORBIDDEN BIT(62)
 
 /*
  * After the handler. A hypercall has one record with number, first argument and result in place of
- * an exit's; a result that does not fit 16 bits has a second one.
+ * an exit's; what does not fit (a large result, more arguments, many ticks) and what an exit was
+ * about follows in records of its own.
  */
 void trace_exit(const struct vcpu *v, const struct vmexit *exit);
 void trace_call(const struct vcpu *v, const struct vmexit *exit);
+/* One entry of a batch, since `start` (low half of the TSC); before the record of its kick. */
+void trace_member(const struct vcpu *v, const struct pv_batch_entry *e, u32 entry, u32 start,
+		  s64 result);
 void trace_inject(struct trace_ring *ring, const struct vcpu *v, unsigned vector, u32 error);
 void trace_sched(struct trace_ring *ring, const struct vcpu *v, unsigned what);
 /* A domain starts, ends, or starts again; v: its first vCPU. */

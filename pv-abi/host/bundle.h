@@ -47,6 +47,9 @@
 #define PV_INPUT_ESCAPE 0x1d
 #define PV_INPUT_POWEROFF 'p'
 
+/* Trace records are sent while the machine runs, at exits that come anyway, not all at its end. */
+#define PV_BUNDLE_TRACE_LIVE (1ull << 1)
+
 struct pv_bundle_header {
 	uint32_t magic;
 	uint32_t version;

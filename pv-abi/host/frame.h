@@ -45,21 +45,49 @@ struct pv_frame_hello {
 _Static_assert(sizeof(struct pv_frame_hello) == 88, "hello");
 
 struct pv_trace_record {
-	uint64_t tsc;
+	uint64_t tsc; /* when it was written; of an exit, call or member: after its handler */
 	uint64_t rip;
 	uint64_t arg;
 	uint8_t kind; /* PV_KIND_* */
-	uint8_t vcpu;
+	uint8_t who; /* PV_TRACE_WHO() */
 	uint16_t code;
-	uint16_t domain;
 	uint16_t raw; /* exits: the vendor's own reason, low 16 bits; calls: the result */
+	uint16_t ticks; /* exits, calls, members: TSC ticks from the exit to `tsc` */
 };
 _Static_assert(sizeof(struct pv_trace_record) == 32, "trace record");
+
+/* Domain and vCPU in one byte: 16 of each at most. */
+#define PV_TRACE_WHO(domain, vcpu) ((uint8_t)((domain) << 4 | (vcpu)))
+#define PV_TRACE_DOMAIN(who) ((who) >> 4)
+#define PV_TRACE_VCPU(who) ((who) & 15)
+/* In `ticks`: too many for the field, a record of kind `ticks` follows. */
+#define PV_TRACE_TICKS_LONG 0xffffu
+
+/*
+ * Records of kind `detail`: what (rip) and value (arg) in words that both vendors share. RDMSR,
+ * WRMSR, XSETBV: what = register. Ports: the port and PV_DETAIL_PORT_*. CR and DR accesses: the
+ * register, PV_DETAIL_CR_*; value = what was moved. Nested faults: guest-physical address, value =
+ * linear address, raw has PV_DETAIL_FAULT_*. Exceptions: vector, value = error code or address.
+ * APIC: what = 1 for an EOI, value = its vector, or the register written.
+ */
+#define PV_DETAIL_FAULTED (1u << 15) /* in raw: the instruction ends in an exception */
+#define PV_DETAIL_PORT_BYTES(what) ((what) >> 16 & 0xf)
+#define PV_DETAIL_PORT_IN (1u << 24)
+#define PV_DETAIL_PORT_STRING (1u << 25)
+#define PV_DETAIL_PORT_REP (1u << 26)
+#define PV_DETAIL_CR_OP(what) ((what) >> 8 & 0xf) /* 0 to, 1 from, 2 CLTS, 3 and 4 LMSW, 5 SMSW */
+#define PV_DETAIL_CR_GPR(what) ((what) >> 16 & 0xf)
+#define PV_DETAIL_CR_HAS_GPR (1u << 24)
+#define PV_DETAIL_FAULT_WRITE 1u
+#define PV_DETAIL_FAULT_FETCH 2u
+#define PV_DETAIL_FAULT_MAPPED 4u
+#define PV_DETAIL_FAULT_WALK 8u
+#define PV_DETAIL_FAULT_LINEAR 16u /* value is valid */
 
 struct pv_frame_trace {
 	uint32_t cpu;
 	uint32_t records;
-	uint64_t lost; /* overwritten before they were read, since boot */
+	uint64_t lost; /* overwritten before they were sent, since boot */
 };
 _Static_assert(sizeof(struct pv_frame_trace) == 16, "trace");
 

@@ -16,7 +16,7 @@ SOURCE = os.path.join(lint.ROOT, "pv-abi", "abi.toml")
 GOLDEN = os.path.join(lint.ROOT, "tests", "golden", "abi.json")
 REFERENCE = os.path.join(lint.ROOT, "docs", "hypercalls.md")
 CHANGES = os.path.join(lint.ROOT, "pv-abi", "CHANGES.md")
-OUTPUTS = (("header", "pv_abi.h"), ("names", "pv_names.h"), ("dispatch", "pv_dispatch.h"))
+OUTPUTS = (("header", "pv_abi.h"), ("names", "pv_names.h"), ("dispatch", "pv_dispatch.h"), ("decode", "pv_decode.h"))
 
 # What, the text that is replaced, its replacement, a word of the message.
 BAD = (

@@ -55,40 +55,83 @@ void port_free(struct port_reading *reading)
 	memset(reading, 0, sizeof(*reading));
 }
 
-long port_trace(const struct port_reading *reading, struct port_record *records, size_t max,
-		uint64_t lost[16])
+struct sortable {
+	struct port_record record;
+	size_t order;
+};
+
+static int by_time(const void *a, const void *b)
+{
+	const struct sortable *x = a, *y = b;
+
+	if (x->record.record.tsc != y->record.record.tsc)
+		return x->record.record.tsc < y->record.record.tsc ? -1 : 1;
+	return x->order < y->order ? -1 : 1;
+}
+
+/* Writes the frames to a trace file and reads it; 0 if it has as many records. */
+static int through_file(const struct port_reading *reading, size_t records, uint64_t lost[16])
 {
 	static const struct machine machine;
 	const struct pv_frame_hello hello = { .tsc_khz = 1000, .backend = "fake" };
-	char path[] = "/tmp/pv-unit-XXXXXX";
+	char path[] = "/tmp/pv-unit-XXXXXX", why[200];
 	struct trace_writer *writer;
 	struct errors errors = { 0 };
 	struct blob file = { 0 };
-	struct trace trace;
-	int fd = mkstemp(path);
-	long count = -1;
+	struct trace trace = { 0 };
+	int fd = mkstemp(path), result = -1;
+	size_t at = 0;
 
 	if (fd < 0)
 		return -1;
 	close(fd);
 	writer = trace_writer_begin(path);
+	if (writer)
+		trace_writer_describe(writer, &machine, &hello);
 	for (size_t i = 0; writer && i < reading->count; i++)
 		if (reading->frames[i].header.type == PV_FRAME_TRACE)
 			trace_writer_add(writer, reading->frames[i].payload,
 					 reading->frames[i].header.length);
-	if (writer && !trace_writer_end(writer, &machine, &hello) &&
+	if (writer && !trace_writer_end(writer, true) &&
 	    !blob_read(&file, path, 1 << 26, &errors) &&
-	    !trace_parse(&trace, file.data, file.size, path, &errors)) {
-		count = (long)trace.count;
-		for (size_t i = 0; i < trace.count && i < max; i++)
-			records[i] = (struct port_record){ trace.entries[i].record,
-							   trace.entries[i].cpu };
-		memcpy(lost, trace.lost, sizeof(trace.lost));
-		trace_free(&trace);
-	}
+	    trace_take(&trace, file.data, file.size, &at, why) == TRACE_COMPLETE &&
+	    trace.records == records && trace.end.records == records)
+		result = 0;
+	memcpy(lost, trace.lost, sizeof(trace.lost));
+	trace_free(&trace);
 	blob_free(&file);
 	unlink(path);
-	return count;
+	return result;
+}
+
+long port_trace(const struct port_reading *reading, struct port_record *records, size_t max,
+		uint64_t lost[16])
+{
+	struct sortable *all = xcalloc(max, sizeof(*all));
+	size_t count = 0;
+	long result;
+
+	for (size_t i = 0; i < reading->count; i++) {
+		const uint8_t *payload = reading->frames[i].payload;
+		struct pv_frame_trace head;
+
+		if (reading->frames[i].header.type != PV_FRAME_TRACE)
+			continue;
+		memcpy(&head, payload, sizeof(head));
+		for (uint32_t k = 0; k < head.records && count < max; k++, count++) {
+			memcpy(&all[count].record.record,
+			       payload + sizeof(head) + k * sizeof(struct pv_trace_record),
+			       sizeof(struct pv_trace_record));
+			all[count].record.cpu = head.cpu;
+			all[count].order = count;
+		}
+	}
+	qsort(all, count, sizeof(*all), by_time);
+	for (size_t i = 0; i < count; i++)
+		records[i] = all[i].record;
+	result = through_file(reading, count, lost) ? -1 : (long)count;
+	free(all);
+	return result;
 }
 
 size_t port_forge(uint8_t *out, uint16_t type, const void *payload, uint32_t bytes)

@@ -32,8 +32,8 @@ struct port_record {
 };
 
 /*
- * The records of all TRACE frames, in order of time, as `pvn trace` would list them; lost[] per
- * CPU. Returns their number; at most max are stored. -1: the file does not read back.
+ * The records of all TRACE frames, in order of time; lost[] per CPU, as a trace file of them says.
+ * Returns their number, at most max. -1: the file does not read back.
  */
 long port_trace(const struct port_reading *reading, struct port_record *records, size_t max,
 		uint64_t lost[16]);

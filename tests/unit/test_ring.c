@@ -2,7 +2,7 @@
 /*
  * The record ring (trace/ring.c), from the functions that the run loop calls to what `pvn trace`
  * reads: every field of every kind, wrapping with an exact count of what is lost, the mask of
- * kinds, results that do not fit their 16 bits, several CPUs.
+ * kinds, several CPUs, and sending while it runs. What goes into records is in test_records.c.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -12,74 +12,20 @@
 #include "fake/recorder.h"
 #include "fake/world.h"
 #include "machine/machine.h"
-#include "port_reader.h"
+#include "ring_case.h"
 #include "tap.h"
 #include "trace/trace.h"
 
-#define RECORDS_MAX 70000u
-#define ALL_KINDS (BIT(PV_KIND_COUNT) - 1)
-
-static struct port_record *records;
-static u64 lost[16];
-static struct vcpu *v;
-
-/* Four domains on two CPUs; v is vCPU 2 of the last one. */
-static void begin(u32 kinds, u32 capacity)
-{
-	const struct world_domain list[4] = { [3] = { .vcpus = 3 } };
-
-	world_create(list, 4, 2);
-	v = domains[3]->vcpus[2];
-	v->cpu = &cpus[1];
-	trace_init(kinds, capacity);
-	trace_rings_create();
-	for (u32 i = 0; i < cpu_count && kinds; i++)
-		cpus[i].ring->head = 0;
-	v->ring = cpus[0].ring;
-	fake_output_clear();
-}
-
-/* Flushes and reads back; returns the number of records. */
-static long read_back(void)
-{
-	struct port_reading reading;
-	long count;
-
-	trace_flush();
-	port_read(&reading, fake_debug_port.data, fake_debug_port.used, 41);
-	EXPECT(!reading.lost && !reading.damaged && !reading.stray);
-	count = port_trace(&reading, records, RECORDS_MAX, lost);
-	port_free(&reading);
-	fake_output_clear();
-	return count;
-}
-
-static void end(void)
-{
-	world_destroy();
-}
-
-static void expect(unsigned index, u8 kind, u16 code, u64 rip, u64 arg, u16 raw)
-{
-	const struct pv_trace_record *r = &records[index].record;
-
-	EXPECT_EQ(r->kind, kind);
-	EXPECT_EQ(r->code, code);
-	EXPECT_EQ(r->rip, rip);
-	EXPECT_EQ(r->arg, arg);
-	EXPECT_EQ(r->raw, raw);
-	EXPECT(r->domain == 3 && r->vcpu == 2);
-}
-
 static void test_fields(void)
 {
-	struct vmexit exit = { .code = { PV_EXIT_PORT_OUT, 0x807b },
+	struct vmexit exit = { .code = { PV_EXIT_INVLPG, 0x807b },
 			       .rip = 0xffffffff81234567,
 			       .qualification = 0xfedcba9876543210 };
 	u64 before, after;
 
 	begin(ALL_KINDS, 0);
 	before = real_rdtsc();
+	exit.tsc_low = (u32)before;
 	trace_exit(v, &exit);
 	trace_inject(v->ring, v, 0xec, 0x89abcdef);
 	trace_sched(v->ring, v, TRACE_SCHED_WAKE);
@@ -87,13 +33,13 @@ static void test_fields(void)
 	domains[3]->end.how = PV_END_KILLED;
 	trace_domain(v->ring, v, TRACE_DOMAIN_END);
 	exit.code.exit = PV_EXIT_HYPERCALL;
-	exit.qualification = PV_CALL_IPI_SEND;
+	exit.qualification = PV_CALL_IPI_SEND | TRACE_CALL_KNOWN;
 	v->gpr[RDI] = 0x8877665544332211;
 	v->gpr[RAX] = (u64)-PV_ENOENT;
 	trace_call(v, &exit);
 	after = real_rdtsc();
 	EXPECT_EQ(read_back(), 6);
-	expect(0, PV_KIND_EXIT, PV_EXIT_PORT_OUT, 0xffffffff81234567, 0xfedcba9876543210, 0x807b);
+	expect(0, PV_KIND_EXIT, PV_EXIT_INVLPG, 0xffffffff81234567, 0xfedcba9876543210, 0x807b);
 	expect(1, PV_KIND_INJECT, 0xec, 0, 0x89abcdef, 0);
 	expect(2, PV_KIND_SCHED, TRACE_SCHED_WAKE, 0, 1, 0); /* of CPU 1 */
 	expect(3, PV_KIND_MARK, 0, 0, 0x1122334455667788, 0);
@@ -108,31 +54,6 @@ static void test_fields(void)
 	EXPECT(!lost[0] && !lost[1]);
 	end();
 	tap_case("every kind of record arrives with all its fields");
-}
-
-static void test_results(void)
-{
-	static const s64 results[] = { 0,      1,      32767, 32768,     -1,          -95,
-				       -32768, -32769, 65535, 1ll << 40, -(1ll << 62) };
-	struct vmexit exit = { .code = { PV_EXIT_HYPERCALL, 18 },
-			       .rip = 0x2000,
-			       .qualification = 0xff };
-	unsigned at = 0;
-
-	begin(ALL_KINDS, 0);
-	for (unsigned i = 0; i < ARRAY_SIZE(results); i++) {
-		v->gpr[RAX] = (u64)results[i];
-		v->gpr[RDI] = i;
-		trace_call(v, &exit);
-	}
-	EXPECT_EQ(read_back(), ARRAY_SIZE(results) + 5);
-	for (unsigned i = 0; i < ARRAY_SIZE(results); i++) {
-		expect(at++, PV_KIND_CALL, 0xff, 0x2000, i, (u16)results[i]);
-		if (results[i] != (int16_t)results[i])
-			expect(at++, PV_KIND_RESULT, 0xff, 0x2000, (u64)results[i], 0);
-	}
-	end();
-	tap_case("a result that does not fit 16 bits has a record of its own");
 }
 
 static void test_wrap(void)
@@ -164,21 +85,69 @@ static void test_wrap(void)
 	tap_case("a full ring overwrites the oldest records and says how many");
 }
 
+static void test_live(void)
+{
+	u64 total = 0;
+	u32 got;
+
+	begin_ring(ALL_KINDS, 1024, true);
+	cpus[0].current = v;
+	for (u32 id = 0; id < 3000; id++) {
+		trace_mark(v->ring, v, id);
+		/* Every 128 records the vCPU is asked to look, and then they are sent. */
+		EXPECT_EQ(!!(v->attention & ATTENTION_TRACE), id % 128 == 127);
+		if (v->attention & ATTENTION_TRACE) {
+			vcpu_attended(v, ATTENTION_TRACE);
+			EXPECT(!trace_drain(v->ring));
+		}
+	}
+	EXPECT_EQ(read_back(), 3000);
+	EXPECT_EQ(lost[0], 0);
+	for (u32 id = 0; id < 3000; id++)
+		EXPECT_EQ(records[id].record.arg, id);
+	/* Nobody looks: only then something is lost, and a drain takes a bounded piece. */
+	for (u32 id = 0; id < 2000; id++)
+		trace_mark(v->ring, v, id);
+	for (got = 1; trace_drain(v->ring); got++)
+		;
+	EXPECT_EQ(got, 5); /* 1024 records by 256, once cut at the end of the ring */
+	total = (u64)read_back();
+	EXPECT_EQ(total, 1024);
+	EXPECT_EQ(lost[0], 2000 - 1024);
+	end();
+	/* A ring that is not live keeps what it has for the end. */
+	begin(ALL_KINDS, 1024);
+	cpus[0].current = v;
+	for (u32 id = 0; id < 600; id++)
+		trace_mark(v->ring, v, id);
+	EXPECT(!v->attention && !trace_drain(v->ring) && !fake_debug_port.used);
+	EXPECT_EQ(read_back(), 600);
+	end();
+	tap_case("a live ring is sent while it fills and loses nothing");
+}
+
 static void test_kinds(void)
 {
-	struct vmexit exit = { .code = { PV_EXIT_CPUID, 10 } };
+	struct vmexit exit = { .code = { PV_EXIT_CPUID, 10 }, .qualification = TRACE_CALL_KNOWN };
+	const struct pv_batch_entry e = { 0 };
 
 	for (unsigned kind = 0; kind < PV_KIND_COUNT; kind++) {
+		/* Those that complete another record come with it alone. */
+		bool is_part = kind == PV_KIND_RESULT || kind == PV_KIND_ARGS ||
+			       kind == PV_KIND_DETAIL || kind == PV_KIND_TICKS;
+
 		begin((u32)BIT(kind), 0);
-		v->gpr[RAX] = BIT(32); /* a call and a result */
+		v->gpr[RAX] = 0;
+		exit.tsc_low = (u32)real_rdtsc();
 		trace_exit(v, &exit);
 		trace_call(v, &exit);
+		trace_member(v, &e, 0, exit.tsc_low, 0);
 		trace_inject(v->ring, v, 1, 0);
 		trace_sched(v->ring, v, TRACE_SCHED_IN);
 		trace_mark(v->ring, v, 0);
 		trace_domain(v->ring, v, TRACE_DOMAIN_START);
-		EXPECT_EQ(read_back(), 1);
-		EXPECT_EQ(records[0].record.kind, kind);
+		EXPECT_EQ(read_back(), !is_part);
+		EXPECT(is_part || records[0].record.kind == kind);
 		EXPECT_EQ(lost[0], 0);
 		end();
 	}
@@ -191,7 +160,7 @@ static void test_kinds(void)
 	/* No memory: a line says so, and the machine goes on without. */
 	begin(0, 0);
 	fake_chunks_left = 0;
-	trace_init(ALL_KINDS, 0);
+	trace_init(ALL_KINDS, 0, false);
 	trace_rings_create();
 	EXPECT(!cpus[0].ring && fake_serial_has("tracing is off"));
 	fake_output_clear();
@@ -229,8 +198,8 @@ int main(void)
 	records = calloc(RECORDS_MAX, sizeof(*records));
 	fake_cpuid_all();
 	test_fields();
-	test_results();
 	test_wrap();
+	test_live();
 	test_kinds();
 	test_cpus();
 	free(records);

@@ -182,6 +182,78 @@ static void hostile(void)
 	tap_case("cut and mutated files are survived");
 }
 
+/* The lines that count, and those that do not. */
+static void map(void)
+{
+	static const char text[] = "ffffffff81000000 T startup_64\nffffffff81000100 t helper\n"
+				   "ffffffff82000000 D data\nnonsense\n\nffffffff81000200 W \n"
+				   "ffffffff81000080 W weak\nffffffff81000300 T last";
+	static const char stub[] = "ffffffffffffffff B The real System.map is in another package\n";
+	struct symbols symbols;
+	uint64_t seed = 3;
+	char name[100];
+
+	symbols_parse_map(&symbols, (const uint8_t *)text, sizeof(text) - 1);
+	EXPECT_EQ(symbols.count, 4);
+	EXPECT(symbols_find(&symbols, 0xffffffff81000084, name, sizeof(name)) &&
+	       !strcmp(name, "weak+0x4"));
+	EXPECT(symbols_at(&symbols, 0xffffffff81000300) == &symbols.list[3]);
+	EXPECT(!symbols_at(&symbols, 0xffffffff80ffffff));
+	symbols_free(&symbols);
+	symbols_parse_map(&symbols, (const uint8_t *)stub, sizeof(stub) - 1);
+	EXPECT_EQ(symbols.count, 0);
+	symbols_free(&symbols);
+	for (unsigned int round = 0; round < 5000; round++) {
+		size_t size = rnd(&seed) % sizeof(text);
+		uint8_t *copy = malloc(size ? size : 1);
+
+		memcpy(copy, text, size);
+		if (size)
+			copy[rnd(&seed) % size] = (uint8_t)rnd(&seed);
+		symbols_parse_map(&symbols, copy, size);
+		symbols_find(&symbols, 0xffffffff81000084, name, sizeof(name));
+		symbols_free(&symbols);
+		free(copy);
+	}
+	tap_case("a System.map gives code, and anything else nothing");
+}
+
+/* Of this program, and not of a file that was cut before its notes or changed within them. */
+static void build_id(void)
+{
+	static const uint8_t elf[] = "\177ELF\2\1\1";
+	uint8_t note[64 + 56 + 36] __attribute__((aligned(8))) = { 0 }, *copy;
+	uint64_t *word = (uint64_t *)note;
+	char id[SYMBOLS_ID_MAX];
+	uint64_t seed = 4;
+
+	memcpy(note, elf, sizeof(elf) - 1);
+	word[4] = 64; /* e_phoff */
+	note[54] = 56; /* e_phentsize */
+	note[56] = 1; /* e_phnum */
+	note[58] = 64; /* e_shentsize */
+	note[64] = 4; /* PT_NOTE */
+	word[(64 + 8) / 8] = 120; /* p_offset */
+	word[(64 + 32) / 8] = 36; /* p_filesz */
+	note[120] = 4;
+	note[124] = 20;
+	note[128] = 3; /* NT_GNU_BUILD_ID */
+	memcpy(note + 132, "GNU", 4);
+	note[136] = 0xab;
+	note[155] = 0xcd;
+	EXPECT(symbols_build_id(note, sizeof(note), id));
+	EXPECT_MSG(!strcmp(id, "ab000000000000000000000000000000000000cd"), "%s", id);
+	EXPECT(!symbols_build_id(note, sizeof(note) - 1, id));
+	for (unsigned int round = 0; round < 20000; round++) {
+		copy = malloc(sizeof(note));
+		memcpy(copy, note, sizeof(note));
+		copy[rnd(&seed) % sizeof(note)] = rnd(&seed) % 2 ? 0xff : (uint8_t)rnd(&seed);
+		symbols_build_id(copy, sizeof(note), id);
+		free(copy);
+	}
+	tap_case("build ids are found, and hostile notes survived");
+}
+
 int main(int argc, char **argv)
 {
 	(void)argc;
@@ -192,6 +264,8 @@ int main(int argc, char **argv)
 	annotate();
 	instructions();
 	hostile();
+	map();
+	build_id();
 	blob_free(&self);
 	return tap_done();
 }
