@@ -47,6 +47,8 @@ static const struct command {
 	  "  --cpus N      CPUs of the machine\n"
 	  "  --stats F     write all counters to F as JSON\n"
 	  "  --trace F     record every exit to F (see: pvn trace)\n"
+	  "  --trace-kinds K  only these: exit, call, member, inject, sched, mark, domain;\n"
+	  "                with commas between\n"
 	  "  --serial F    write the first serial port to F\n"
 	  "  --timeout S   end the machine after S seconds (exit code 4)\n"
 	  "  --gdb         wait for a debugger before the first instruction\n"
@@ -96,7 +98,21 @@ static const struct command {
 	  "  --list        print the workloads, and what the classes mean\n"
 	  "Exit code: 1 if a column failed, or counted or printed something else.\n" },
 	{ "stats", cmd_stats, "print the counters that run --stats saved", "FILE\n" },
-	{ "trace", cmd_trace, "print the records that run --trace saved", "FILE\n" },
+	{ "trace", cmd_trace, "show what run --trace recorded",
+	  "FILE [options]\n"
+	  "Prints calls and exits with arguments, result, ticks in the hypervisor and place in the\n"
+	  "guest, in the manner of strace.\n"
+	  "  --domain D    only these domains; lists with commas here and below\n"
+	  "  --vcpu N      only these vCPUs\n"
+	  "  --kind K      only exit, call, member, inject, sched, mark or domain\n"
+	  "  --name N      only calls, exits, ... of these names\n"
+	  "  --from T, --to T  only from and to a time since the first record: 1500 (us), 2ms, 1.5s\n"
+	  "  --summary     count, ticks, mean, median, 99th percentile and maximum of each name\n"
+	  "  --by-symbol   which function of the guest causes how many transitions\n"
+	  "  --json-lines F, --csv F, --perfetto F  export to F; - is standard output\n"
+	  "  --symbols D=F symbols of domain D from F, an ELF file or a System.map\n"
+	  "  --follow      go on until the machine, which still runs, has ended\n"
+	  "Exit code 3: the trace is cut short or damaged; what is before that is shown.\n" },
 	{ "scan", cmd_scan, "find the sensitive instructions in a kernel",
 	  "VMLINUX [VMLINUX2] [options]\n"
 	  "Counts the instructions that a hypervisor must watch, by class: how VT-x and AMD-V\n"

@@ -170,11 +170,37 @@ static void raw_args(const struct trace_entry *entry, struct trace_line *line)
 	put_hex(line, entry->record.arg);
 }
 
+/* SDM vol. 2, "CPUID"; APM vol. 3, appendix E; ours. */
+static bool has_subleaves(uint32_t leaf)
+{
+	static const uint32_t leaves[] = { 0x4,
+					   0x7,
+					   0xb,
+					   0xd,
+					   0xf,
+					   0x10,
+					   0x12,
+					   0x14,
+					   0x17,
+					   0x18,
+					   0x1f,
+					   0x8000001d,
+					   PV_CPUID_BASE + 6 };
+	size_t i;
+
+	for (i = 0; i < COUNT(leaves); i++) {
+		if (leaves[i] == leaf)
+			return true;
+	}
+	return false;
+}
+
 static void cpuid_args(const struct trace_entry *entry, struct trace_line *line)
 {
 	trace_put(line, "leaf=");
 	put_hex(line, (uint32_t)entry->record.arg);
-	if (entry->record.arg >> 32) {
+	/* Elsewhere ECX is what the guest happened to have in it. */
+	if (has_subleaves((uint32_t)entry->record.arg)) {
 		trace_put(line, ", subleaf=");
 		put_hex(line, entry->record.arg >> 32);
 	}

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * `pvn trace --summary`: a row a name, as strace -c has it: how often, how many ticks in all, mean,
- * median, 99th percentile, maximum. The shares are of all transitions shown; members of a batch
- * are part of their kick, which counts their ticks too.
+ * median, 99th percentile, maximum. The shares are of all transitions shown. Members of a batch are
+ * part of their kick, which has their ticks too; fences are no transitions of the guest.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -83,7 +83,8 @@ static void make_row(struct row *row, const struct trace *trace, const struct sa
 	}
 	row->count = count;
 	row->has_ticks = trace_has_ticks(&like);
-	row->is_transition = like.record.kind == PV_KIND_EXIT || like.record.kind == PV_KIND_CALL;
+	row->is_transition = samples->row != FENCE &&
+			     (like.record.kind == PV_KIND_EXIT || like.record.kind == PV_KIND_CALL);
 	snprintf(row->kind, sizeof(row->kind), "%s",
 		 samples->row == FENCE ? "fence" :
 					 trace_name(&trace->kinds, like.record.kind, buffer));

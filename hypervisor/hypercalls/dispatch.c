@@ -5,6 +5,7 @@
  */
 #include "hypercalls/hypercalls.h"
 #include "dispatcher/dispatcher.h"
+#include "lib/lib.h"
 #include "machine/x86.h"
 #include "trace/trace.h"
 
@@ -133,7 +134,9 @@ static __attribute__((noinline)) enum verdict special_call(struct vcpu *v, struc
 		return fault(v, VEC_UD);
 	}
 	exit->qualification = number;
-	if (number < PV_CALL_MAX && row_of[number])
+	if (number >= PV_CALL_MAX)
+		exit->qualification = min(number, 0xffffull); /* not another one's low bits */
+	else if (row_of[number])
 		exit->qualification |= TRACE_CALL_KNOWN;
 	return call_by_number(v, number);
 }

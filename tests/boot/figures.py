@@ -43,12 +43,12 @@ class Run:
     """
 
     def __init__(self, setup, name, vcpus, command, trace=False, words="", cpus=None, domain="", domains=""):
-        self.trace = os.path.join(setup.folder, name + ".trace") if trace else None
+        self.pvn, self.trace = setup.pvn, os.path.join(setup.folder, name + ".trace") if trace else None
         self.output, self.init_s = "", None
         stats = os.path.join(setup.folder, name + ".json")
         machine = os.path.join(setup.folder, name + ".yaml")
         with open(machine, "w", encoding="ascii") as f:
-            f.write(f'machine: {{cpus: {cpus or vcpus}, memory: 512M, trace: {{records: 30000}}{setup.features}}}\n'
+            f.write(f'machine: {{cpus: {cpus or vcpus}, memory: 512M, trace: {{records: 30000, live: off}}{setup.features}}}\n'
                     f'domains:\n' +
                     setup.domain("linux", vcpus, command, words, domain) + domains)
         arguments = [setup.pvn, "run", machine, "--on", setup.host, "--timeout", str(TIMEOUT_S), "--stats", stats]
@@ -60,6 +60,11 @@ class Run:
         with open(stats, encoding="utf-8") as f:
             data = json.load(f)
         self.machine, self.domain = data["machine"], data["domains"][0]
+
+    def entries(self):
+        """What `pvn trace` says of a traced run, an object an entry."""
+        done = subprocess.run([self.pvn, "trace", self.trace, "--json-lines", "-"], stdout=subprocess.PIPE, check=True)
+        return [json.loads(line) for line in done.stdout.splitlines()]
 
     def execute(self, arguments):
         start = time.monotonic()
@@ -225,17 +230,16 @@ class Figures:
     def check_idle(self):
         """An idle second once more, traced: what ended each BLOCK, by its deadline and the time of the wake."""
         run = Run(self.setup, "idle", 1, "idle --mark 10", trace=True)
-        text = subprocess.run([self.setup.pvn, "trace", run.trace], stdout=subprocess.PIPE, check=True).stdout
         inside, blocks, others = False, [], []
-        for words in (line.split() for line in text.decode().splitlines() if not line.startswith("#")):
-            if words[4:5] == ["port_out"] and words[5].startswith("0x5056"):
+        for entry in run.entries():
+            if entry.get("fence"):
                 inside = not inside
-            elif inside and words[3:5] == ["call", "BLOCK"]:
-                blocks.append({"from": float(words[0]), "deadline": int(words[5], 16) / 1000, "wake": None})
-            elif inside and words[3:5] == ["sched", "wake"] and blocks:
-                blocks[-1]["wake"] = float(words[0])
-            elif inside and words[3] in ("call", "exit"):
-                others.append(words[4])
+            elif inside and entry["name"] == "BLOCK":
+                blocks.append({"from": entry["us"], "deadline": int(entry["values"][0], 16) / 1000, "wake": None})
+            elif inside and entry["kind"] == "sched" and entry["name"] == "wake" and blocks:
+                blocks[-1]["wake"] = entry["us"]
+            elif inside and entry["kind"] in ("call", "exit"):
+                others.append(entry["name"])
         # The clocks of trace and guest start at different times; the sleeper at least wakes at its deadline.
         ended = [block for block in blocks if block["wake"]]
         ahead = min((block["deadline"] - block["wake"] for block in ended), default=0)
@@ -251,16 +255,14 @@ class Figures:
         """The kernel itself executes none once it has its page; a program's C library does at its start."""
         run = Run(self.setup, "cpuid", 1, "mark 1; cat /proc/cpuinfo", trace=True)
         self.tap.result("a traced boot ends well", run.complaints())
-        text = subprocess.run([self.setup.pvn, "trace", run.trace], stdout=subprocess.PIPE, check=True).stdout
         seen, kernel, boot, user = False, collections.Counter(), collections.Counter(), 0
-        for line in text.decode().splitlines():
-            words = line.split()
-            if len(words) < 7 or words[3] != "exit":
+        for entry in run.entries():
+            seen |= "fence" in entry
+            if entry["kind"] != "exit" or entry["name"] != "cpuid":
                 continue
-            seen |= words[4] == "port_out" and words[5].startswith("0x5056")
-            if words[4] == "cpuid" and int(words[6], 16) >> 63:
-                (kernel if seen else boot)[words[7] if len(words) > 7 else words[6]] += 1
-            elif words[4] == "cpuid" and seen:
+            if int(entry["rip"], 16) >> 63:
+                (kernel if seen else boot)[entry.get("symbol", entry["rip"])] += 1
+            elif seen:
                 user += 1
         print(f"# CPUID in the kernel at boot: {spell(boot)}")
         wrong = [] if seen and user else ["the trace has no mark" if not seen else "no CPUID of a program"]
