@@ -100,13 +100,13 @@ static const struct command {
 	{ "stats", cmd_stats, "print the counters that run --stats saved", "FILE\n" },
 	{ "trace", cmd_trace, "show what run --trace recorded",
 	  "FILE [options]\n"
-	  "Prints calls and exits with arguments, result, ticks in the hypervisor and place in the\n"
-	  "guest, in the manner of strace.\n"
+	  "Prints calls and exits with arguments, result, ticks in the hypervisor and place in\n"
+	  "the guest, in the manner of strace.\n"
 	  "  --domain D    only these domains; lists with commas here and below\n"
 	  "  --vcpu N      only these vCPUs\n"
 	  "  --kind K      only exit, call, member, inject, sched, mark or domain\n"
 	  "  --name N      only calls, exits, ... of these names\n"
-	  "  --from T, --to T  only from and to a time since the first record: 1500 (us), 2ms, 1.5s\n"
+	  "  --from T, --to T  only from and to a time since the first record: 1500 (us), 2ms\n"
 	  "  --summary     count, ticks, mean, median, 99th percentile and maximum of each name\n"
 	  "  --by-symbol   which function of the guest causes how many transitions\n"
 	  "  --json-lines F, --csv F, --perfetto F  export to F; - is standard output\n"
