@@ -106,6 +106,11 @@ struct trace_domain {
 	struct symbols symbols;
 };
 
+/* In `rip` of a member. */
+#define TRACE_MEMBER_KICK(rip) ((rip) >> 32)
+#define TRACE_MEMBER_FLAGS(rip) ((uint16_t)((rip) >> 16))
+#define TRACE_MEMBER_ENTRY(rip) ((uint16_t)(rip))
+
 /* One call, member, exit, ...: a record with those that belong to it. */
 struct trace_entry {
 	struct pv_trace_record record;
@@ -133,6 +138,7 @@ struct trace {
 	struct trace_call *calls; /* as many as call_names */
 	struct trace_table *tables;
 	size_t table_count;
+	const struct trace_table *flags; /* of members; NULL = no names */
 	struct trace_domain *domains;
 	size_t domain_count;
 	bool is_described;

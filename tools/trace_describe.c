@@ -105,6 +105,7 @@ static void read_calls(struct trace *trace, struct json_object *root)
 	struct json_object *where = json_object_object_get(root, "argument_tables");
 	size_t count = length_of(args), i;
 
+	trace->flags = find_table(trace, where, "member");
 	read_names(&trace->call_names, json_object_object_get(root, "calls"));
 	trace->calls = xcalloc(trace->call_names.count, sizeof(*trace->calls));
 	for (i = 0; i < trace->call_names.count; i++) {

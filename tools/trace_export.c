@@ -138,8 +138,9 @@ static void json_entry(struct trace_output *output, const struct trace *trace,
 	if (r->kind == PV_KIND_CALL || r->kind == PV_KIND_MEMBER)
 		put_values(&line, entry);
 	if (r->kind == PV_KIND_MEMBER) {
-		put_number(&line, "kick", r->rip >> 32);
-		put_number(&line, "entry", r->rip & 0xffffffff);
+		put_number(&line, "kick", TRACE_MEMBER_KICK(r->rip));
+		put_number(&line, "entry", TRACE_MEMBER_ENTRY(r->rip));
+		put_number(&line, "flags", TRACE_MEMBER_FLAGS(r->rip));
 	}
 	if (r->kind == PV_KIND_MARK)
 		put_number(&line, "id", r->arg);

@@ -158,6 +158,31 @@ static void put_arg(struct trace_line *line, const struct trace_arg *arg, uint64
 	}
 }
 
+/* "flags=STOP_ON_ERROR|0x10" of a member that has any. */
+static void member_flags(const struct trace *trace, const struct trace_entry *entry,
+			 struct trace_line *line, const char *comma)
+{
+	unsigned int flags = TRACE_MEMBER_FLAGS(entry->record.rip), bit;
+	const char *between = "flags=";
+
+	if (entry->record.kind != PV_KIND_MEMBER || !flags)
+		return;
+	trace_put(line, comma);
+	for (bit = 1; bit <= flags; bit *= 2) {
+		if (!(flags & bit))
+			continue;
+		trace_put(line, between);
+		between = "|";
+		if (trace->flags && bit < trace->flags->names.count &&
+		    trace->flags->names.list[bit]) {
+			trace_put(line, trace->flags->names.list[bit]);
+		} else {
+			trace_put(line, "0x");
+			trace_put_hex(line, bit, 1);
+		}
+	}
+}
+
 static void call_args(const struct trace *trace, const struct trace_entry *entry,
 		      struct trace_line *line)
 {
@@ -183,6 +208,7 @@ static void call_args(const struct trace *trace, const struct trace_entry *entry
 			put_value(line, entry->args[i]);
 		comma = ", ";
 	}
+	member_flags(trace, entry, line, comma);
 }
 
 static void call_result(const struct trace *trace, const struct trace_entry *entry,

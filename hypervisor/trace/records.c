@@ -261,7 +261,8 @@ void trace_member(const struct vcpu *v, const struct pv_batch_entry *e, u32 entr
 	if (!(ring->kinds & BIT(PV_KIND_MEMBER)))
 		return;
 	ticks = begin(ring) - start;
-	RECORD(r, v, PV_KIND_MEMBER, e->nr, (u64)kick << 32 | entry, e->args[0], result);
+	RECORD(r, v, PV_KIND_MEMBER, e->nr, (u64)kick << 32 | (u32)e->flags << 16 | (u16)entry,
+	       e->args[0], result);
 	r->ticks = (u16)ticks;
 	finish(ring, v, ticks);
 	append_args(ring, v, e->nr, e->args, ARRAY_SIZE(e->args));

@@ -52,7 +52,7 @@ static void test_arguments(void)
 	struct vmexit exit = { .code = { PV_EXIT_HYPERCALL, 18 },
 			       .rip = 0x3000,
 			       .qualification = PV_CALL_TLB_FLUSH | TRACE_CALL_KNOWN };
-	const struct pv_batch_entry e = { .nr = PV_CALL_IPI_SEND, .args = { 7, 8, 9 } };
+	const struct pv_batch_entry e = { .nr = PV_CALL_IPI_SEND, .flags = 1, .args = { 7, 8, 9 } };
 
 	begin(ALL_KINDS, 0);
 	v->gpr[RAX] = 0;
@@ -76,7 +76,7 @@ static void test_arguments(void)
 	expect(2, PV_KIND_CALL, PV_CALL_TLB_FLUSH, 0x3000, 1, 0);
 	expect(3, PV_KIND_ARGS, PV_CALL_TLB_FLUSH, 4, 0, 3);
 	expect(4, PV_KIND_ARGS, PV_CALL_TLB_FLUSH, 6, 0, 5);
-	expect(5, PV_KIND_MEMBER, PV_CALL_IPI_SEND, 0x500000077, 7, (u16)-PV_EINVAL);
+	expect(5, PV_KIND_MEMBER, PV_CALL_IPI_SEND, 0x500010077, 7, (u16)-PV_EINVAL);
 	expect(6, PV_KIND_ARGS, PV_CALL_IPI_SEND, 8, 9, 1);
 	expect(7, PV_KIND_CALL, PV_CALL_TLB_FLUSH, 0x3000, 1, 0);
 	expect(8, PV_KIND_EXIT, PV_EXIT_HYPERCALL, 0x3000, 1, 18);

@@ -61,8 +61,8 @@ const char *const golden_lines[] = {
 		"                <90> 00000000002000a0",
 	"    200220.000 cpu0  a/0              IPI_SEND(vcpu=1, vector=0xf3) = 0     "
 		"                <20>",
-	"    200245.000 cpu0  a/0              TRACE_MARK(id=99) = 0                 "
-		"                <15>",
+	"    200245.000 cpu0  a/0              TRACE_MARK(id=99, flags=STOP_ON_ERROR|"
+		"0x10) = 0       <15>",
 	"    200250.000 cpu0  a/0            mark 99",
 	"    200320.000 cpu0  a/0            VCPU_QUERY(vcpu=1) = RUNNING            "
 		"                <70> 00000000002000a0",
@@ -77,7 +77,7 @@ const char *const golden_lines[] = {
 const char *const golden_summary[] = {
 	"% ticks          ticks      count       mean        p50        p99        ma"
 		"x  kind    name",
-	"  97.91         100000          1     100000     100000     100000     10000"
+	"  98.01         100000          1     100000     100000     100000     10000"
 		"0  call    TLB_FLUSH",
 	"   0.20            200          2        100        100        100        10"
 		"0  exit    port_out",
@@ -102,8 +102,6 @@ const char *const golden_summary[] = {
 	"   0.10            100          1        100        100        100        10"
 		"0  exit    port_in",
 	"   0.10            100          1        100        100        100        10"
-		"0  fence   port_out",
-	"   0.10            100          1        100        100        100        10"
 		"0  exit    wrmsr",
 	"   0.10            100          1        100        100        100        10"
 		"0  exit    xsetbv",
@@ -119,6 +117,8 @@ const char *const golden_summary[] = {
 		"0  call    VCPU_QUERY",
 	"   0.06             60          1         60         60         60         6"
 		"0  call    #238",
+	"                   100          1        100        100        100        10"
+		"0  fence   port_out",
 	"                    20          1         20         20         20         2"
 		"0  member  IPI_SEND",
 	"                    15          1         15         15         15         1"
@@ -141,7 +141,7 @@ const char *const golden_summary[] = {
 		"   domain  start",
 	"                                1                                           "
 		"   inject  vector-0xec",
-	" 100.00         102134         23                                           "
+	" 100.00         102034         22                                           "
 		"             transitions",
 	"# cpu0: 5 records were overwritten and are lost",
 	"# 55 records, 34 entries shown",
@@ -278,11 +278,12 @@ const char *const golden_json[] = {
 	"{\"us\":200220.000,\"tsc\":200230,\"cpu\":0,\"domain\":\"a\",\"vcpu\":0,\"ki"
 		"nd\":\"member\",\"name\":\"IPI_SEND\",\"code\":23,\"args\":\"vcpu=1, vector="
 		"0xf3\",\"result\":\"0\",\"ticks\":20,\"values\":[\"0x1\",\"0xf3\",\"0x0\"],"
-		"\"kick\":1,\"entry\":0}",
+		"\"kick\":1,\"entry\":0,\"flags\":0}",
 	"{\"us\":200245.000,\"tsc\":200255,\"cpu\":0,\"domain\":\"a\",\"vcpu\":0,\"ki"
-		"nd\":\"member\",\"name\":\"TRACE_MARK\",\"code\":7,\"args\":\"id=99\",\"resu"
+		"nd\":\"member\",\"name\":\"TRACE_MARK\",\"code\":7,\"args\":\"id=99, "
+		"flags=STOP_ON_ERROR|0x10\",\"resu"
 		"lt\":\"0\",\"ticks\":15,\"values\":[\"0x63\",\"0x0\",\"0x0\"],\"kick\":1,\"e"
-		"ntry\":1}",
+		"ntry\":1,\"flags\":17}",
 	"{\"us\":200250.000,\"tsc\":200260,\"cpu\":0,\"domain\":\"a\",\"vcpu\":0,\"ki"
 		"nd\":\"mark\",\"name\":\"mark\",\"code\":0,\"args\":\"99\",\"id\":99}",
 	"{\"us\":200320.000,\"tsc\":200330,\"cpu\":0,\"domain\":\"a\",\"vcpu\":0,\"ki"
@@ -343,7 +344,8 @@ const char *const golden_csv[] = {
 	"200200.000,0,\"a\",0,\"call\",\"BATCH_KICK\",\"\",\"2\",90,0x2000a0,\"\"",
 	"200220.000,0,\"a\",0,\"member\",\"IPI_SEND\",\"vcpu=1, vector=0xf3\",\"0\",2"
 		"0,,\"\"",
-	"200245.000,0,\"a\",0,\"member\",\"TRACE_MARK\",\"id=99\",\"0\",15,,\"\"",
+	"200245.000,0,\"a\",0,\"member\",\"TRACE_MARK\","
+		"\"id=99, flags=STOP_ON_ERROR|0x10\",\"0\",15,,\"\"",
 	"200250.000,0,\"a\",0,\"mark\",\"mark\",\"99\",\"\",,,\"\"",
 	"200320.000,0,\"a\",0,\"call\",\"VCPU_QUERY\",\"vcpu=1\",\"RUNNING\",70,0x200"
 		"0a0,\"\"",

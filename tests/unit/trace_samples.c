@@ -59,7 +59,7 @@ const struct pv_trace_record sample_records[] = {
 	R(200250, MEMBER, PV_CALL_IPI_SEND, 1ull << 32, 1, 0, 20),
 	R(200251, ARGS, PV_CALL_IPI_SEND, 0xf3, 0, 1, 0),
 	R(200260, MARK, 0, 0, 99, 0, 0),
-	R(200270, MEMBER, PV_CALL_TRACE_MARK, 1ull << 32 | 1, 99, 0, 15),
+	R(200270, MEMBER, PV_CALL_TRACE_MARK, 1ull << 32 | 0x110001, 99, 0, 15),
 	R(200300, CALL, PV_CALL_BATCH_KICK, 0x2000a0, 0, 2, 90),
 	R(200400, CALL, PV_CALL_VCPU_QUERY, 0x2000a0, 1, 2, 70),
 	R(200500, SCHED, 2, 0, 0, 0, 0),
