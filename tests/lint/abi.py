@@ -50,6 +50,8 @@ BAD = (
     ("an errno's value used twice", "E2BIG = 7 ", "E2BIG = 11 ", "used already"),
     ("a number that nothing explains", "RUNNING = 2  ", "RUNNING = 2\n#", "no comment"),
     ("a hole between trace kinds", "domain = 6 ", "domain = 7 ", "hole"),
+    ("further trace kinds that begin elsewhere", "detail = 9 ", "detail = 19 ", "do not go on"),
+    ("an argument with names from nowhere", 'kind = "areas"', 'kind = "area"', "no section area"),
     ("the number of a call that is gone", '[[call]]\nnr = 0x13', '[[call]]\nnr = 0x13\nname = "GONE"\n'
      'reserved = true\n\n[[call]]\nnr = 0x13', "used already"),
     ("a call that is gone and has arguments", 'name = "YIELD"\n', 'name = "YIELD"\nreserved = true\n',

@@ -196,6 +196,19 @@ def guests(host):
     check_exports(host, path("t.trace"), rows)
 
 
+def several_cpus():
+    """Rings of two CPUs, drained side by side, and vCPUs that move between them."""
+    machine = write("smp.yaml", 'machine: {cpus: 2, memory: 256M}\ndomains:\n'
+                    '  - {name: a, kernel: "payload:calls_vcpu", memory: 4M, vcpus: 2}\n'
+                    '  - {name: b, kernel: "payload:calls_vcpu", memory: 4M, vcpus: 2}\n')
+    code, _, err = pvn("run", machine, "--on", "bochs", "--trace", path("smp.trace"), "--stats", path("smp.json"))
+    _, rows, _ = entries(path("smp.trace"))
+    check_sums("two CPUs", path("smp.trace"), path("smp.json"), rows)
+    expect("two CPUs: both recorded, in one order of time", (code == 0, err), ({r["cpu"] for r in rows} == {0, 1}, rows[:2]),
+           ({(r["domain"], r["vcpu"]) for r in rows} >= {("a", 1), ("b", 1)}, "a vCPU is missing"),
+           (all(x["tsc"] <= y["tsc"] for x, y in zip(rows, rows[1:]) if "kick" not in x and "kick" not in y), "not sorted"))
+
+
 def options():
     """Filters and kinds, and a ring that was too small, on the last trace."""
     machine, trace = write("small.yaml", GUESTS % ", trace: {records: 16, live: off}"), path("small.trace")
@@ -342,6 +355,7 @@ def follow():
 if sys.argv[2] == "guests":
     guests("bochs")
     guests("qemu")
+    several_cpus()
     options()
 elif sys.argv[2] == "linux":
     boot("bochs", "pv")
