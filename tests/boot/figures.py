@@ -48,7 +48,8 @@ class Run:
         stats = os.path.join(setup.folder, name + ".json")
         machine = os.path.join(setup.folder, name + ".yaml")
         with open(machine, "w", encoding="ascii") as f:
-            f.write(f'machine: {{cpus: {cpus or vcpus}, memory: 512M, trace: {{records: 30000, live: off}}{setup.features}}}\n'
+            recording = ", trace: {records: 30000, live: off}" if trace else ""
+            f.write(f'machine: {{cpus: {cpus or vcpus}, memory: 512M{recording}{setup.features}}}\n'
                     f'domains:\n' +
                     setup.domain("linux", vcpus, command, words, domain) + domains)
         arguments = [setup.pvn, "run", machine, "--on", setup.host, "--timeout", str(TIMEOUT_S), "--stats", stats]
