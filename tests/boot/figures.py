@@ -293,13 +293,16 @@ class Figures:
                    spell(calls))
         # On SVM kick and tick are both interrupts: what the tick may cost is taken off.
         tick_most = int((periods + 2) * TICK_LIMIT) if backend == "svm" else noise
+        # A receiver that is in its tick just then takes the work along, and the kernel sends it nothing.
+        sent = calls.get("IPI_SEND", 0) + calls.get("IPI_MASK", 0)
+        least = min(sent, ops) if sent >= ops * 9 // 10 else ops
         for vcpu in range(1, receivers + 1):
             exits = run.of_vcpu(10, vcpu)
             # An IPI that meets a tick waits for a window, which is the tick's.
             count = sum(n for name, n in exits.items() if name not in TICK_EXITS["vmx"])
             print(f"#   receiver {vcpu}: {spell(exits)}")
             self.tap.result(f"IPI to {receivers}: receiver {vcpu}: {count} for {ops} (one each, and at most "
-                            f"{tick_most} of tick and kernel)", [] if ops <= count + ops // 50 and
+                            f"{tick_most} of tick and kernel)", [] if least <= count + ops // 50 and
                             count <= ops + tick_most else [spell(exits)])
 
     def run(self):
