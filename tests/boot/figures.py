@@ -39,7 +39,7 @@ TICK_EXITS = {"vmx": ("preempt_timer", "irq_window"), "svm": ("interrupt", "irq_
 class Run:
     """A boot of the guest that runs a shell command; what it printed and what was counted.
 
-    words: of the kernel's command line. domain: more keys of the domain, domains: more domains.
+    trace: "live" for a run longer than the rings. words: of the kernel's command line. domain: more keys of the domain, domains: more domains.
     """
 
     def __init__(self, setup, name, vcpus, command, trace=False, words="", cpus=None, domain="", domains=""):
@@ -48,7 +48,7 @@ class Run:
         stats = os.path.join(setup.folder, name + ".json")
         machine = os.path.join(setup.folder, name + ".yaml")
         with open(machine, "w", encoding="ascii") as f:
-            recording = ", trace: {records: 30000, live: off}" if trace else ""
+            recording = f", trace: {{records: 30000, live: {'on' if trace == 'live' else 'off'}}}" if trace else ""
             f.write(f'machine: {{cpus: {cpus or vcpus}, memory: 512M{recording}{setup.features}}}\n'
                     f'domains:\n' +
                     setup.domain("linux", vcpus, command, words, domain) + domains)
