@@ -5,7 +5,7 @@ import re
 import sys
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
-FOLDERS = ("hypervisor", "pv-abi", "pv-drivers", "guest-patches", "tools", "tests")
+FOLDERS = ("hypervisor", "pv-abi", "pv-drivers", "guest-patches", "tools", "tests", "docs/labs")
 
 
 def sources(*suffixes, under=FOLDERS):
