@@ -86,12 +86,13 @@ def check_ipi(tap, setup, receivers, cpus=None):
         tap.result(name, ["it did not say ok"])
         return
     ops, is_virtual = reported[0], backend == "vmx" and cpus == 1
-    most = ops * IPI_NOISE[backend]
+    # A receiver that is in its tick just then takes the work along, and the kernel sends it nothing.
+    least, most = ops * 0.9, ops * IPI_NOISE[backend]
     sender = run.of_vcpu(10, 0)
     each, count = 1 if is_virtual else IPI_SENDER[receivers], apic_exits(sender, is_virtual)
     print(f"# {name}, {ops} times: sender {figures.spell(sender)}")
     tap.result(f"{name}: the sender's accesses to its APIC: {count / ops:.2f} each ({each})",
-               [] if each * ops <= count <= each * ops + most else [figures.spell(sender)])
+               [] if each * least <= count <= each * ops + most else [figures.spell(sender)])
     for vcpu in range(1, receivers + 1):
         exits = run.of_vcpu(10, vcpu)
         print(f"#   receiver {vcpu}: {figures.spell(exits)}")
@@ -100,8 +101,8 @@ def check_ipi(tap, setup, receivers, cpus=None):
             continue
         kicks, count = exits["interrupt"] - (exits["wrmsr"] if backend == "svm" else 0), apic_exits(exits, False)
         tap.result(f"{name}: receiver {vcpu}: {kicks / ops:.2f} kicks and {count / ops:.2f} EOIs each (1, 1)",
-                   [] if ops * 0.95 <= kicks and (kicks <= ops + most or backend == "svm") and
-                   ops * 0.95 <= count <= ops + most else [figures.spell(exits)])
+                   [] if least <= kicks and (kicks <= ops + most or backend == "svm") and
+                   least <= count <= ops + most else [figures.spell(exits)])
 
 
 def main():
