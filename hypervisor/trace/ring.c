@@ -2,7 +2,8 @@
 /*
  * The record ring: one a CPU, written by that CPU alone, so no lock and no wait. What has not been
  * sent when the ring is full is overwritten, oldest first; how many records that were is in the
- * frame that carries the next ones. What goes into them is in records.c.
+ * frame that carries the next ones. What goes into them is in records.c. Sending has a lock, since
+ * at the machine's end the first CPU sends all rings, and others may still be at theirs.
  */
 #include "allocator/frames.h"
 #include "dispatcher/dispatcher.h"
@@ -84,8 +85,7 @@ void trace_ring_turn(struct trace_ring *ring)
 		vcpu_attend(cpus[ring->cpu].current, ATTENTION_TRACE);
 }
 
-/* One frame of at most `max` records; true: more wait. */
-static bool send(struct trace_ring *ring, u64 max)
+static bool send_locked(struct trace_ring *ring, u64 max)
 {
 	u64 end = ring->turns + (u64)(ring->next - ring->records), start, count;
 	struct pv_frame_trace head = { .cpu = ring->cpu };
@@ -105,6 +105,17 @@ static bool send(struct trace_ring *ring, u64 max)
 			 (u32)(count * sizeof(struct pv_trace_record)));
 	ring->sent += count;
 	return ring->sent != end;
+}
+
+/* One frame of at most `max` records; true: more wait. */
+static bool send(struct trace_ring *ring, u64 max)
+{
+	bool more;
+
+	spin_lock(&ring->sending);
+	more = send_locked(ring, max);
+	spin_unlock(&ring->sending);
+	return more;
 }
 
 bool trace_drain(struct trace_ring *ring)

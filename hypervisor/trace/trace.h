@@ -10,6 +10,7 @@
 #include "dispatcher/vmexit.h"
 #include "host/bundle.h"
 #include "host/frame.h"
+#include "lib/spinlock.h"
 #include "lib/types.h"
 
 struct p2m;
@@ -49,6 +50,7 @@ struct trace_ring {
 	u32 capacity; /* records, a power of two */
 	u64 turns; /* records in whole turns of the ring since boot */
 	u64 sent, lost; /* records that need not be sent any more; those of them that never were */
+	spinlock_t sending; /* guards both */
 };
 
 enum { TRACE_SCHED_IN, TRACE_SCHED_OUT, TRACE_SCHED_BLOCK, TRACE_SCHED_WAKE };

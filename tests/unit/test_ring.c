@@ -2,7 +2,8 @@
 /*
  * The record ring (trace/ring.c), from the functions that the run loop calls to what `pvn trace`
  * reads: every field of every kind, wrapping with an exact count of what is lost, the mask of
- * kinds, several CPUs, and sending while it runs. What goes into records is in test_records.c.
+ * kinds, several CPUs, and sending while it runs, also by two CPUs at once. What goes into records
+ * is in test_records.c.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -126,6 +127,29 @@ static void test_live(void)
 	tap_case("a live ring is sent while it fills and loses nothing");
 }
 
+/* Another CPU ends the machine, while this one is about to take a lock and holds none. */
+static void end_meanwhile(void)
+{
+	fake_unlocked = NULL;
+	trace_flush();
+}
+
+static void test_end_while_draining(void)
+{
+	begin_ring(ALL_KINDS, 1024, true);
+	for (u32 id = 0; id < 100; id++)
+		trace_mark(v->ring, v, id);
+	fake_unlocked = end_meanwhile;
+	EXPECT(!trace_drain(v->ring));
+	EXPECT(!fake_unlocked);
+	EXPECT_EQ(read_back(), 100);
+	EXPECT_EQ(lost[0], 0);
+	for (u32 id = 0; id < 100; id++)
+		EXPECT_EQ(records[id].record.arg, id);
+	end();
+	tap_case("a ring that is being sent when the machine ends is sent once");
+}
+
 static void test_kinds(void)
 {
 	struct vmexit exit = { .code = { PV_EXIT_CPUID, 10 }, .qualification = TRACE_CALL_KNOWN };
@@ -200,6 +224,7 @@ int main(void)
 	test_fields();
 	test_wrap();
 	test_live();
+	test_end_while_draining();
 	test_kinds();
 	test_cpus();
 	free(records);
