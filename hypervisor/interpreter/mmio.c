@@ -256,6 +256,22 @@ static enum verdict carry_out(struct vcpu *v, struct emu_state *s, const struct 
 	}
 }
 
+/*
+ * Whether a program may use a port (IOPL, the TSS) the CPU has asked before the exit. So ports are
+ * used as it found them, and not by an instruction that another vCPU has put in the place of one:
+ * else a program with a device's memory would have all ports.
+ */
+static bool is_what_exited(const struct vmexit *exit, const struct insn *insn)
+{
+	bool exited = exit->code.exit == PV_EXIT_PORT_IN || exit->code.exit == PV_EXIT_PORT_OUT;
+	bool is_byte = !(insn->opcode & 1), is_out = insn->opcode & 2;
+
+	if (insn->map != INSN_MAP_1 || (insn->opcode & 0xfc) != 0x6c) /* INS OUTS */
+		return !exited;
+	return exited && exit->io.is_in == !is_out &&
+	       exit->io.bytes == (is_byte ? 1 : min(insn->operand_bytes, 4));
+}
+
 enum verdict interpret_instruction(struct vcpu *v, struct vmexit *exit, gpa_t gpa)
 {
 	struct emu_state state;
@@ -265,11 +281,11 @@ enum verdict interpret_instruction(struct vcpu *v, struct vmexit *exit, gpa_t gp
 
 	state_read(v, exit, &state);
 	error = insn_fetch(v, code_linear(v, exit->rip), bytes, &insn);
-	if (!error)
+	if (!error && is_what_exited(exit, &insn))
 		return carry_out(v, &state, &insn, bytes, gpa);
 	if (error == -PV_EFAULT)
 		return insn_unreadable(v, exit->rip, gpa);
-	/* The CPU knows it, the decoder does not. */
+	/* Another one by now, or the CPU knows it and the decoder does not. */
 	if (insn_may_retry(v, exit->rip))
 		return RESUME;
 	return unhandled(v, gpa, &state, bytes, insn.length);

@@ -161,6 +161,34 @@ static void test_strings(void)
 	tap_case("INS and OUTS between ports and devices");
 }
 
+/*
+ * The CPU asked whether the program may use ports for the instruction that it found; one that a
+ * program on another vCPU has put there since has nobody's permission.
+ */
+static void test_ports_not_asked_for(void)
+{
+	begin();
+	v->gpr[RSI] = v->gpr[RDI] = DEVICE;
+	v->gpr[RDX] = 0xcf9; /* all ones there reset the machine */
+	EXPECT_EQ(TOUCH(0x6e), RESUME); /* outsb, where an access to the device exited */
+	EXPECT_EQ(TOUCH(0x66, 0x6f), RESUME);
+	EXPECT_EQ(TOUCH(0x6c), RESUME);
+	EXPECT_MSG(!domains[0]->ending && !v->events[PV_EVENT_PORT_UNKNOWN], "%s", why());
+	EXPECT(v->gpr[RSI] == DEVICE && v->gpr[RDI] == DEVICE);
+	EXPECT(v->attention & ATTENTION_FLUSH);
+	v->gpr[RDX] = 0x80;
+	v->gpr[RCX] = 1;
+	v->retries = 0;
+	EXPECT_EQ(string(0x6f, false), RESUME); /* four ports, where one was asked for */
+	EXPECT_EQ(string(0x6c, false), RESUME);
+	EXPECT_EQ(string(0xa4, false), RESUME);
+	EXPECT(v->gpr[RSI] == DEVICE && v->gpr[RDI] == DEVICE && v->gpr[RCX] == 1);
+	EXPECT_EQ(string(0x6e, false), RESUME); /* and now it is the one that exited */
+	EXPECT(v->gpr[RSI] == DEVICE + 1 && v->gpr[RCX] == 0 && !domains[0]->ending);
+	world_destroy();
+	tap_case("ports are used as the CPU has found it allowed, and not otherwise");
+}
+
 static void test_task_switch(void)
 {
 	struct vmexit exit = { .code.exit = PV_EXIT_TASK_SWITCH, .qualification = 0x80000020 };
@@ -179,6 +207,7 @@ int main(void)
 	test_unreadable();
 	test_progress();
 	test_strings();
+	test_ports_not_asked_for();
 	test_task_switch();
 	return tap_done();
 }
