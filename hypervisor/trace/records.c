@@ -215,17 +215,28 @@ static inline void append_result(struct trace_ring *ring, const struct vcpu *v, 
 		append(ring, v, PV_KIND_RESULT, number, 0, (u64)result, 0);
 }
 
+/* No call: to a domain that may not make any it is an instruction like others. */
+static __attribute__((noinline)) void forbidden_call(const struct vcpu *v,
+						     const struct vmexit *exit)
+{
+	struct trace_ring *ring = v->ring;
+	struct pv_trace_record *r = ring->next;
+	u32 ticks;
+
+	if (!(ring->kinds & BIT(PV_KIND_EXIT)))
+		return;
+	ticks = begin(ring) - exit->tsc_low;
+	RECORD(r, v, PV_KIND_EXIT, PV_EXIT_HYPERCALL, exit->rip, v->gpr[RDI], exit->code.raw);
+	r->ticks = (u16)ticks;
+	finish(ring, v, ticks);
+}
+
 static __attribute__((noinline)) void call_more(const struct vcpu *v, const struct vmexit *exit,
 						u32 ticks)
 {
-	struct pv_trace_record *r = v->ring->next - 1;
-
-	/* No call: to a domain that may not make any it is an instruction like others. */
 	if (exit->qualification & TRACE_CALL_FORBIDDEN) {
-		r->kind = PV_KIND_EXIT;
-		r->code = PV_EXIT_HYPERCALL;
-		r->raw = exit->code.raw;
-		finish(v->ring, v, ticks);
+		v->ring->next--; /* that was not one */
+		forbidden_call(v, exit);
 		return;
 	}
 	finish(v->ring, v, ticks);
@@ -242,8 +253,11 @@ void trace_call(const struct vcpu *v, const struct vmexit *exit)
 	struct pv_trace_record *r = ring->next;
 	u32 ticks;
 
-	if (!(ring->kinds & BIT(PV_KIND_CALL)))
+	if (!(ring->kinds & BIT(PV_KIND_CALL))) {
+		if (exit->qualification & TRACE_CALL_FORBIDDEN)
+			forbidden_call(v, exit);
 		return;
+	}
 	ticks = begin(ring) - exit->tsc_low;
 	RECORD(r, v, PV_KIND_CALL, exit->qualification, exit->rip, v->gpr[RDI], v->gpr[RAX]);
 	r->ticks = (u16)ticks;

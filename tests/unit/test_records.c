@@ -84,6 +84,28 @@ static void test_arguments(void)
 	tap_case("arguments beyond the first, members, and a call that is none");
 }
 
+/* To a domain that may not call, VMCALL is an instruction like others: of the kind exit. */
+static void test_forbidden_kind(void)
+{
+	struct vmexit exit = { .code = { PV_EXIT_HYPERCALL, 18 }, .rip = 0x3000 };
+
+	exit.qualification = 5 | TRACE_CALL_KNOWN | TRACE_CALL_FORBIDDEN;
+	for (unsigned with_calls = 0; with_calls < 2; with_calls++) {
+		begin((u32)BIT(with_calls ? PV_KIND_CALL : PV_KIND_EXIT), 16);
+		v->gpr[RDI] = 1;
+		for (unsigned i = 0; i < 16; i++) {
+			exit.tsc_low = (u32)real_rdtsc();
+			trace_call(v, &exit);
+		}
+		EXPECT_EQ(read_back(), with_calls ? 0 : 16);
+		EXPECT_EQ(lost[0], 0);
+		if (!with_calls)
+			expect(0, PV_KIND_EXIT, PV_EXIT_HYPERCALL, 0x3000, 1, 18);
+		end();
+	}
+	tap_case("a call that is none is recorded with exits, and not with calls");
+}
+
 static void test_ticks(void)
 {
 	struct vmexit exit = { .code = { PV_EXIT_HLT, 12 }, .rip = 0x4000 };
@@ -168,6 +190,7 @@ int main(void)
 	fake_cpuid_all();
 	test_results();
 	test_arguments();
+	test_forbidden_kind();
 	test_ticks();
 	test_details();
 	free(records);
