@@ -30,6 +30,12 @@ static void must(bool holds, const char *what)
 		bail("not so: %s", what);
 }
 
+static void x2apic_eoi(void *unused)
+{
+	(void)unused;
+	wrmsr(MSR_X2APIC(APIC_EOI), 0);
+}
+
 static void check_fresh(void)
 {
 	must(initialised == 0x12345678 && !zero, "memory is as it was loaded");
@@ -43,6 +49,7 @@ static void check_fresh(void)
 	must(!lapic_read(APIC_TPR) && !lapic_read(APIC_TMICT) &&
 		     (lapic_read(APIC_LVT_TIMER) & LVT_MASKED) && !lapic_bit(APIC_IRR, TIMER),
 	     "local APIC: nothing set, nothing pending");
+	must(try_insn(x2apic_eoi, NULL).vector == VEC_GP, "x2APIC: no register");
 	for (unsigned pin = 0; pin < 24; pin++)
 		must(ioapic_read(0x10 + pin * 2) == LVT_MASKED, "IOAPIC: all masked");
 }
