@@ -80,7 +80,6 @@ enum verdict interpret_port_string(struct vcpu *v, struct vmexit *exit)
 		return interpret_instruction(v, exit, 0);
 	if (insn_fetch(v, exit->rip, bytes, &insn))
 		return insn_unreadable(v, exit->rip, 0);
-	v->retries = 0;
 	if (io->is_rep)
 		count = insn.address_bytes == 8 ? v->gpr[RCX] : (u32)v->gpr[RCX];
 	step = backend->read(v, VREG_RFLAGS) & RFLAGS_DF ? (u64)-io->bytes : io->bytes;
@@ -97,5 +96,6 @@ enum verdict interpret_port_string(struct vcpu *v, struct vmexit *exit)
 		if (io->is_rep)
 			gpr_write(v, RCX, insn.address_bytes, count - 1);
 	}
+	v->retries = 0;
 	return io->is_rep && count ? RESUME : ADVANCE;
 }

@@ -185,6 +185,12 @@ static void test_ports_not_asked_for(void)
 	EXPECT(v->gpr[RSI] == DEVICE && v->gpr[RDI] == DEVICE && v->gpr[RCX] == 1);
 	EXPECT_EQ(string(0x6e, false), RESUME); /* and now it is the one that exited */
 	EXPECT(v->gpr[RSI] == DEVICE + 1 && v->gpr[RCX] == 0 && !domains[0]->ending);
+	v->gpr[RSI] = DEVICE;
+	v->gpr[RCX] = 1;
+	for (unsigned n = 0; n < TRIES; n++)
+		EXPECT_EQ(string(0x6f, false), RESUME);
+	EXPECT_EQ(string(0x6f, false), KILL); /* not for ever */
+	EXPECT_MSG(strstr(why(), "{64-bit: f3 6f}"), "%s", why());
 	world_destroy();
 	tap_case("ports are used as the CPU has found it allowed, and not otherwise");
 }
