@@ -97,9 +97,6 @@ const uint8_t *scan_bytes(const struct scan_image *image, uint64_t address, uint
 /* "symbol+0x10", or the bare address. Returns out. */
 const char *scan_where(const struct scan_image *image, uint64_t address, char *out, size_t size);
 
-/* scan_map.c: functions of a System.map. 0, or -1 with an error. */
-int scan_map_read(struct symbols *symbols, const char *path, struct errors *e);
-void scan_symbols_sort(struct symbols *symbols);
 /*
  * scan_kallsyms.c: the kernel's own table of functions. Leaves symbols empty where there is none.
  */

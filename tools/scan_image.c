@@ -193,7 +193,7 @@ static int unpack(struct scan_image *image, struct errors *e)
 static int take_symbols(struct scan_image *image, const char *map, bool is_packed, struct errors *e)
 {
 	if (map)
-		return scan_map_read(&image->symbols, map, e);
+		return symbols_load_map(&image->symbols, map, e);
 	symbols_parse(&image->symbols, image->file.data, image->file.size);
 	if (!image->symbols.count) {
 		symbols_free(&image->symbols);

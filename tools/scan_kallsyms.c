@@ -209,5 +209,5 @@ void scan_kallsyms_read(struct symbols *symbols, const struct scan_image *image)
 	if (!find_table(&table, image))
 		return;
 	take_symbols(&table, symbols);
-	scan_symbols_sort(symbols);
+	symbols_sort(symbols);
 }

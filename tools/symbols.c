@@ -190,12 +190,10 @@ static void load_beside(struct symbols *symbols, const char *path)
 
 	for (i = 0; i < 2; i++) {
 		struct errors ignored = { 0 };
-		struct blob blob = { 0 };
 
-		if (!symbols->count && !blob_read(&blob, beside[i], ELF_BYTES_MAX, &ignored)) {
+		if (!symbols->count) {
 			symbols_free(symbols);
-			symbols_parse_map(symbols, blob.data, blob.size);
-			blob_free(&blob);
+			symbols_load_map(symbols, beside[i], &ignored);
 		}
 		free(beside[i]);
 	}
@@ -212,7 +210,7 @@ void symbols_load(struct symbols *symbols, const char *path)
 	symbols_parse(symbols, blob.data, blob.size);
 	if (!symbols->count) {
 		symbols_free(symbols);
-		symbols_parse_map(symbols, blob.data, blob.size);
+		symbols_parse_map(symbols, blob.data, blob.size, path, &ignored);
 	}
 	blob_free(&blob);
 	if (!symbols->count)

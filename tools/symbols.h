@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct errors;
+
 struct symbol {
 	uint64_t start;
 	uint64_t bytes; /* 0 = unknown: up to the next symbol */
@@ -31,8 +33,14 @@ struct symbols {
 void symbols_load(struct symbols *symbols, const char *path);
 /* The same from memory. */
 void symbols_parse(struct symbols *symbols, const uint8_t *elf, size_t bytes);
-/* symbols_map.c: a System.map ("ffffffff81000000 T startup_64", a line each) from memory. */
-void symbols_parse_map(struct symbols *symbols, const uint8_t *text, size_t bytes);
+/*
+ * symbols_map.c: a System.map ("ffffffff81000000 T startup_64", a line each). 0, or -1 with an
+ * error and an empty table where a line is something else, or none is of a function.
+ */
+int symbols_load_map(struct symbols *symbols, const char *path, struct errors *e);
+/* The same from memory; path is for messages. */
+int symbols_parse_map(struct symbols *symbols, const uint8_t *text, size_t bytes, const char *path,
+		      struct errors *e);
 void symbols_sort(struct symbols *symbols);
 void symbols_free(struct symbols *symbols);
 

@@ -186,23 +186,29 @@ static void hostile(void)
 static void map(void)
 {
 	static const char text[] = "ffffffff81000000 T startup_64\nffffffff81000100 t helper\n"
-				   "ffffffff82000000 D data\nnonsense\n\nffffffff81000200 W \n"
-				   "ffffffff81000080 W weak\nffffffff81000300 T last";
+				   "ffffffff82000000 D data\nffffffff81000080 W weak\n"
+				   "ffffffff81000300 T last";
+	static const char wrong[] = "ffffffff81000000 T startup_64\nnonsense\n";
 	static const char stub[] = "ffffffffffffffff B The real System.map is in another package\n";
+	struct errors e = { 0 };
 	struct symbols symbols;
 	uint64_t seed = 3;
 	char name[100];
 
-	symbols_parse_map(&symbols, (const uint8_t *)text, sizeof(text) - 1);
+	EXPECT(!symbols_parse_map(&symbols, (const uint8_t *)text, sizeof(text) - 1, "a", &e));
 	EXPECT_EQ(symbols.count, 4);
 	EXPECT(symbols_find(&symbols, 0xffffffff81000084, name, sizeof(name)) &&
 	       !strcmp(name, "weak+0x4"));
 	EXPECT(symbols_at(&symbols, 0xffffffff81000300) == &symbols.list[3]);
 	EXPECT(!symbols_at(&symbols, 0xffffffff80ffffff));
 	symbols_free(&symbols);
-	symbols_parse_map(&symbols, (const uint8_t *)stub, sizeof(stub) - 1);
+	EXPECT(symbols_parse_map(&symbols, (const uint8_t *)stub, sizeof(stub) - 1, "b", &e));
 	EXPECT_EQ(symbols.count, 0);
-	symbols_free(&symbols);
+	EXPECT(symbols_parse_map(&symbols, (const uint8_t *)wrong, sizeof(wrong) - 1, "c", &e));
+	EXPECT_EQ(symbols.count, 0);
+	EXPECT_EQ(e.count, 2);
+	EXPECT_MSG(!strncmp(e.text[0], "b: found no function", 20), "%s", e.text[0]);
+	EXPECT_MSG(!strncmp(e.text[1], "c:2:1: expected an address", 26), "%s", e.text[1]);
 	for (unsigned int round = 0; round < 5000; round++) {
 		size_t size = rnd(&seed) % sizeof(text);
 		uint8_t *copy = malloc(size ? size : 1);
@@ -210,7 +216,7 @@ static void map(void)
 		memcpy(copy, text, size);
 		if (size)
 			copy[rnd(&seed) % size] = (uint8_t)rnd(&seed);
-		symbols_parse_map(&symbols, copy, size);
+		symbols_parse_map(&symbols, copy, size, "d", &e);
 		symbols_find(&symbols, 0xffffffff81000084, name, sizeof(name));
 		symbols_free(&symbols);
 		free(copy);
