@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "output.h"
 #include "run.h"
 
 #define RESULTS_MAX 64u
@@ -135,11 +136,12 @@ static uint64_t limit_of(const char *name)
 
 /* Prints the table; returns how many figures are above their limit. */
 static unsigned int print_table(enum host host, const struct results *plain,
-				const struct results *traced)
+				const struct results *traced, FILE *to)
 {
 	unsigned int over = 0, i;
 
-	printf("%-12s %10s %8s %10s %10s\n", host_name(host), "ticks", "limit", "traced", "more");
+	fprintf(to, "%-12s %10s %8s %10s %10s\n", host_name(host), "ticks", "limit", "traced",
+		"more");
 	for (i = 0; i < plain->count; i++) {
 		const char *name = plain->list[i].name;
 		uint64_t ticks = plain->list[i].ticks, limit = limit_of(name);
@@ -150,15 +152,15 @@ static unsigned int print_table(enum host host, const struct results *plain,
 
 		if (limit)
 			snprintf(text, sizeof(text), "%" PRIu64, limit);
-		printf("%-12s %10" PRIu64 " %8s", name, ticks, text);
+		fprintf(to, "%-12s %10" PRIu64 " %8s", name, ticks, text);
 		if (with)
-			printf(" %10" PRIu64 " %+10" PRId64, *with, more);
-		printf("%s\n", is_over && host == HOST_BOCHS ? "  above the limit" : "");
+			fprintf(to, " %10" PRIu64 " %+10" PRId64, *with, more);
+		fprintf(to, "%s\n", is_over && host == HOST_BOCHS ? "  above the limit" : "");
 		over += is_over && host == HOST_BOCHS;
 	}
-	printf("Tracing may add %d.%s\n", TRACE_LIMIT,
-	       host == HOST_BOCHS ? " A tick is one emulated instruction." :
-				    " The limits are meant for bochs.");
+	fprintf(to, "Tracing may add %d.%s\n", TRACE_LIMIT,
+		host == HOST_BOCHS ? " A tick is one emulated instruction." :
+				     " The limits are meant for bochs.");
 	return over;
 }
 
@@ -186,14 +188,12 @@ static int write_json(const char *path, enum host host, const struct results *pl
 	struct json_object *root = json_object_new_object(), *list = json_object_new_array();
 	struct errors errors = { 0 };
 	const char *text;
-	struct blob blob;
 
 	add_results(list, host, plain, "");
 	add_results(list, host, traced, "_traced");
 	json_object_object_add(root, "results", list);
 	text = json_object_to_json_string_ext(root, JSON_C_TO_STRING_PRETTY);
-	blob = (struct blob){ (uint8_t *)text, strlen(text) };
-	blob_write(&blob, path, &errors);
+	output_write(text, strlen(text), path, &errors);
 	json_object_put(root);
 	errors_print(&errors, stderr);
 	return errors.count ? PVN_HYPERVISOR_FAILED : PVN_OK;
@@ -210,7 +210,9 @@ static int bench(enum host host, const char *json)
 	if (exit == PVN_OK)
 		exit = measure(host, true, &traced);
 	if (exit == PVN_OK) {
-		over = print_table(host, &plain, &traced);
+		/* A document on standard output stands there alone. */
+		over = print_table(host, &plain, &traced,
+				   json && !strcmp(json, "-") ? stderr : stdout);
 		if (json)
 			exit = write_json(json, host, &plain, &traced);
 		if (over)
@@ -230,21 +232,24 @@ int cmd_bench(int argc, char **argv)
 	};
 	enum host host = HOST_BOCHS;
 	const char *json = NULL;
-	char why[400];
+	struct output file = { .option = "--json" };
+	enum pvn_exit code;
 	int option;
 
 	optind = 1;
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (option == 'j')
 			json = optarg;
-		else if (option != 'o' || (host = host_parse(optarg)) == HOST_NONE)
+		else if (option != 'o' || (host = host_option(optarg)) == HOST_NONE)
 			return pvn_usage("bench");
 	}
-	if (argc - optind != 1 || strcmp(argv[optind], "exits"))
+	if (argc - optind != 1 || strcmp(argv[optind], "exits")) {
+		pvn_error("what is to be measured? There is \"exits\"");
 		return pvn_usage("bench");
-	if (!host_probe(host, why, sizeof(why))) {
-		pvn_error("--on %s: %s", host_name(host), why);
-		return PVN_USAGE;
 	}
-	return bench(host, json);
+	if (host_choose(host) == HOST_NONE)
+		return PVN_USAGE;
+	file.path = json;
+	code = outputs_check(&file, 1);
+	return code != PVN_OK ? (int)code : bench(host, json);
 }

@@ -15,6 +15,7 @@
 
 #include "compare_html.h"
 #include "guest.h"
+#include "output.h"
 #include "process.h"
 #include "run.h"
 
@@ -38,28 +39,11 @@ static const struct option options[] = {
 	{ "list", no_argument, NULL, 'l' },	       { NULL, 0, NULL, 0 },
 };
 
-static bool parse_number(const char *what, const char *text, unsigned int most, unsigned int *out)
-{
-	char *end;
-	unsigned long value;
-
-	errno = 0;
-	value = strtoul(text, &end, 10);
-	if (errno || *end || end == text || *text == '-' || !value || value > most) {
-		pvn_error("%s %s: expected a number from 1 to %u", what, text, most);
-		return false;
-	}
-	*out = (unsigned int)value;
-	return true;
-}
-
 static bool take_option(struct command *command, int option)
 {
 	switch (option) {
 	case 'o':
-		command->host = host_parse(optarg);
-		if (command->host == HOST_NONE)
-			pvn_error("--on %s: expected kvm, bochs or qemu", optarg);
+		command->host = host_option(optarg);
 		return command->host != HOST_NONE;
 	case 'm':
 		command->modes = optarg;
@@ -83,11 +67,11 @@ static bool take_option(struct command *command, int option)
 		command->html = optarg;
 		return true;
 	case 'r':
-		return parse_number("--repeat", optarg, REPEAT_MAX, &command->repeat);
+		return option_number("--repeat", optarg, 1, REPEAT_MAX, &command->repeat);
 	case 't':
-		return parse_number("--timeout", optarg, 1000000, &command->timeout_s);
+		return option_number("--timeout", optarg, 1, 1000000, &command->timeout_s);
 	case 'j':
-		return parse_number("-j", optarg, 16, &command->jobs);
+		return option_number("-j", optarg, 1, 16, &command->jobs);
 	case 'l':
 		command->is_list = true;
 		return true;
@@ -96,17 +80,21 @@ static bool take_option(struct command *command, int option)
 	}
 }
 
-/* At most one thing goes to standard output. */
-static bool check_outputs(const struct command *command)
+/* PVN_OK, or the exit code of a command that cannot work. */
+static enum pvn_exit check_files(const struct command *command)
 {
-	const char *const files[] = { command->json, command->csv, command->html };
-	unsigned int count = 0;
+	const struct output files[] = {
+		OUTPUT_READ("--kernel", command->kernel),
+		OUTPUT("--json", command->json),
+		OUTPUT("--csv", command->csv),
+		OUTPUT("--html", command->html),
+	};
 
-	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
-		count += files[i] && !strcmp(files[i], "-");
-	if (count > 1)
-		pvn_error("only one of --json, --csv and --html can be -, standard output");
-	return count <= 1;
+	if (command->kernel && access(command->kernel, R_OK)) {
+		pvn_error("--kernel %s: %s", command->kernel, strerror(errno));
+		return PVN_USAGE;
+	}
+	return outputs_check(files, sizeof(files) / sizeof(files[0]));
 }
 
 static bool parse_command(struct command *command, int argc, char **argv)
@@ -122,26 +110,10 @@ static bool parse_command(struct command *command, int argc, char **argv)
 		pvn_error("%s: expected options only", argv[optind]);
 		return false;
 	}
-	return check_outputs(command);
+	return true;
 }
 
 /* ---- before ---------------------------------------------------------------------------------- */
-
-static enum host choose_host(enum host host)
-{
-	char why[400];
-
-	if (host == HOST_NONE)
-		host = host_default();
-	if (host == HOST_NONE) {
-		host_probe(HOST_BOCHS, why, sizeof(why));
-		pvn_error("no emulator to run on: %s", why);
-	} else if (!host_probe(host, why, sizeof(why))) {
-		pvn_error("--on %s: %s", host_name(host), why);
-		host = HOST_NONE;
-	}
-	return host;
-}
 
 /* As it could be typed again, for the document. */
 static char *spell_command(int argc, char **argv)
@@ -196,8 +168,6 @@ static int find_kernel(struct compare_plan *plan, const char *file, struct error
 		plan->bzimage = plan->kernel ? guest_path(GUEST_BZIMAGE, e) : NULL;
 		return plan->bzimage ? 0 : -1;
 	}
-	if (access(file, R_OK))
-		return errors_add(e, "%s: %s", file, strerror(errno));
 	plan->kernel = xstrdup(file);
 	leave_out_bare(plan);
 	return 0;
@@ -263,16 +233,6 @@ static void release(struct compare_plan *plan)
 
 /* ---- after ----------------------------------------------------------------------------------- */
 
-static void save(const char *text, const char *path, struct errors *e)
-{
-	const struct blob blob = { (uint8_t *)(uintptr_t)text, strlen(text) };
-
-	if (!strcmp(path, "-"))
-		fputs(text, stdout);
-	else
-		blob_write(&blob, path, e);
-}
-
 static void save_all(const struct command *command, struct json_object *document, struct errors *e)
 {
 	char *csv = command->csv ? compare_csv(document) : NULL;
@@ -282,10 +242,10 @@ static void save_all(const struct command *command, struct json_object *document
 		json = xasprintf("%s\n", json_object_to_json_string_ext(
 						 document, JSON_C_TO_STRING_PRETTY |
 								   JSON_C_TO_STRING_SPACED));
-		save(json, command->json, e);
+		output_write(json, strlen(json), command->json, e);
 	}
 	if (csv)
-		save(csv, command->csv, e);
+		output_write(csv, strlen(csv), command->csv, e);
 	if (command->html)
 		compare_html_write(document, command->html, e);
 	free(csv);
@@ -354,7 +314,7 @@ static int run(const struct command *command, int argc, char **argv)
 	};
 
 	if (!plan_columns(&plan, command))
-		plan.host = choose_host(command->host);
+		plan.host = host_choose(command->host);
 	if (plan.host == HOST_NONE) {
 		release(&plan);
 		return PVN_USAGE;
@@ -384,6 +344,7 @@ int compare_demo(enum host host)
 int cmd_compare(int argc, char **argv)
 {
 	struct command command = { .timeout_s = TIMEOUT_S, .repeat = 1, .jobs = host_cpus() };
+	enum pvn_exit code;
 
 	if (!parse_command(&command, argc, argv))
 		return pvn_usage("compare");
@@ -391,5 +352,6 @@ int cmd_compare(int argc, char **argv)
 		compare_list(stdout);
 		return PVN_OK;
 	}
-	return run(&command, argc, argv);
+	code = check_files(&command);
+	return code != PVN_OK ? (int)code : run(&command, argc, argv);
 }

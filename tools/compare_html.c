@@ -4,12 +4,12 @@
  * XML at once, so that any parser can check it, and its own policy forbids it to run a script or to
  * load anything: even a mistake in escaping would stay text.
  */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "compare_html.h"
 #include "compare_html_page.h"
+#include "output.h"
 
 /* "pv/hap, full/hap" */
 static void put_column_list(struct page *p)
@@ -93,32 +93,22 @@ static void put_page(struct page *p)
 	put(p, "</main>\n</body>\n</html>\n");
 }
 
-static int write_page(const struct blob *page, const char *path, struct errors *e)
-{
-	if (strcmp(path, "-"))
-		return blob_write(page, path, e);
-	if (fwrite(page->data, 1, page->size, stdout) != page->size || fflush(stdout))
-		return errors_add(e, "standard output: cannot write: %s", strerror(errno));
-	return 0;
-}
-
 int compare_html_write(struct json_object *comparison, const char *path, struct errors *e)
 {
 	struct page p = { 0 };
-	struct blob blob = { 0 };
 	char *text = NULL;
+	size_t bytes = 0;
 	int result = page_load(&p, comparison, e);
 
 	if (!result) {
-		p.out = open_memstream(&text, &blob.size);
+		p.out = open_memstream(&text, &bytes);
 		if (p.out)
 			put_page(&p);
 		if (!p.out || ferror(p.out) | fclose(p.out))
 			result = errors_add(e, "%s: out of memory for the page", path);
 	}
-	blob.data = (uint8_t *)text;
 	if (!result)
-		result = write_page(&blob, path, e);
+		result = output_write(text, bytes, path, e);
 	free(text);
 	page_free(&p);
 	return result;

@@ -126,47 +126,28 @@ static enum pvn_exit run(const struct machine *m, enum host host)
 	return code;
 }
 
-/* The host asked for, or the best one; HOST_NONE with a message where it does not work. */
-static enum host choose_host(const char *name)
-{
-	enum host host = name ? host_parse(name) : host_default();
-	char why[400];
-
-	if (name && host == HOST_NONE) {
-		pvn_error("--on: found \"%s\", expected kvm, bochs or qemu", name);
-		return HOST_NONE;
-	}
-	if (host == HOST_NONE) {
-		host_probe(HOST_BOCHS, why, sizeof(why));
-		pvn_error("nothing here runs a machine; bochs: %s", why);
-	} else if (!host_probe(host, why, sizeof(why))) {
-		pvn_error("--on %s: %s", host_name(host), why);
-		return HOST_NONE;
-	}
-	return host;
-}
-
 int cmd_demo(int argc, char **argv)
 {
 	static const struct option options[] = { { "on", required_argument, NULL, 'h' },
 						 { NULL, 0, NULL, 0 } };
-	const char *on = NULL;
+	enum host host = HOST_NONE;
 	struct errors e = { 0 };
 	struct machine *m;
 	enum pvn_exit code;
-	enum host host;
 	char *file;
 	int option;
 
 	optind = 1;
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (option != 'h')
+		host = option == 'h' ? host_option(optarg) : HOST_NONE;
+		if (host == HOST_NONE)
 			return pvn_usage("demo");
-		on = optarg;
 	}
-	if (optind != argc)
+	if (optind != argc) {
+		pvn_error("%s: expected options only", argv[optind]);
 		return pvn_usage("demo");
-	host = choose_host(on);
+	}
+	host = host_choose(host);
 	if (host == HOST_NONE)
 		return PVN_USAGE;
 	file = pvn_root_path(DEMO_FILE);

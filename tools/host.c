@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "process.h"
+#include "pvn.h"
 
 #define BOCHS_BIOS "/usr/share/bochs/BIOS-bochs-latest"
 #define BOCHS_VGA "/usr/share/bochs/VGABIOS-lgpl-latest"
@@ -51,6 +52,30 @@ enum host host_parse(const char *name)
 		if (!strcmp(name, rows[host].name))
 			return host;
 	return HOST_NONE;
+}
+
+enum host host_option(const char *text)
+{
+	enum host host = host_parse(text);
+
+	if (host == HOST_NONE)
+		pvn_error("--on %s: expected kvm, bochs or qemu", text);
+	return host;
+}
+
+enum host host_choose(enum host wanted)
+{
+	enum host host = wanted == HOST_NONE ? host_default() : wanted;
+	char why[400];
+
+	if (host == HOST_NONE) {
+		host_probe(HOST_BOCHS, why, sizeof(why));
+		pvn_error("no emulator to run on: %s", why);
+	} else if (!host_probe(host, why, sizeof(why))) {
+		pvn_error("--on %s: %s", host_name(host), why);
+		host = HOST_NONE;
+	}
+	return host;
 }
 
 static bool is_there(const char *what)

@@ -21,6 +21,10 @@ enum host {
 const char *host_name(enum host host);
 /* The reverse; HOST_NONE where it is no name. */
 enum host host_parse(const char *name);
+/* The same of the option --on, with a message. */
+enum host host_option(const char *text);
+/* This host, or the default for HOST_NONE, if it works here; HOST_NONE with a message if not. */
+enum host host_choose(enum host wanted);
 
 /*
  * True where this host works here; why says in one line what was found, or what is missing and the

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Messages to the user, memory that cannot fail, the list of errors, and the search for the name
- * that somebody meant. Used by every other file of the tools; uses none of them.
+ * Messages to the user, memory that cannot fail, the list of errors, numbers on the command line,
+ * and the search for the name that somebody meant. Used by every other file of the tools; uses none
+ * of them.
  */
+#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -105,10 +107,12 @@ int errors_add(struct errors *e, const char *fmt, ...)
 int errors_add_at(struct errors *e, const char *file, size_t line, size_t column, const char *fmt,
 		  ...)
 {
-	char place[ERROR_TEXT_MAX / 2];
+	char place[ERROR_TEXT_MAX / 2] = "";
 	va_list args;
 
-	snprintf(place, sizeof(place), "%s:%zu:%zu: ", file, line, column);
+	/* A machine that pvn itself has made up stands in no file. */
+	if (line)
+		snprintf(place, sizeof(place), "%s:%zu:%zu: ", file, line, column);
 	va_start(args, fmt);
 	add(e, place, fmt, args);
 	va_end(args);
@@ -186,4 +190,20 @@ const char *nearest_name(const char *word, const char *const *names)
 		}
 	}
 	return nearest;
+}
+
+bool option_number(const char *what, const char *text, unsigned int low, unsigned int high,
+		   unsigned int *out)
+{
+	char *end;
+	unsigned long value;
+
+	errno = 0;
+	value = strtoul(text, &end, 10);
+	if (errno || *end || end == text || *text == '-' || value < low || value > high) {
+		pvn_error("%s %s: expected a number from %u to %u", what, text, low, high);
+		return false;
+	}
+	*out = (unsigned int)value;
+	return true;
 }

@@ -78,8 +78,9 @@ static const struct command {
 	{ "image", cmd_image, "make a bootable ISO of a machine", "FILE -o OUT.iso\n" },
 	{ "bench", cmd_bench, "measure what a transition costs",
 	  "exits [--on kvm|bochs|qemu] [--json F]\n"
-	  "Runs a guest that makes every kind of exit, and prints the TSC ticks of each. On Bochs\n"
-	  "the TSC counts instructions.\n" },
+	  "Runs a guest that makes every kind of exit, and prints the TSC ticks of each; default:\n"
+	  "on bochs, where the TSC counts instructions.\n"
+	  "  --json F      write them to F as JSON, - for standard output\n" },
 	{ "compare", cmd_compare, "count what the same work costs in each mode",
 	  "[options]\n"
 	  "Runs workloads in the Linux guest in each mode and prints the transitions of each.\n"
@@ -91,8 +92,8 @@ static const struct command {
 	  "  --kernel F    another kernel than the guest's\n"
 	  "  --repeat N    N rounds; on bochs they must count the same\n"
 	  "  --json F      write all of it to F as JSON, - for standard output\n"
-	  "  --csv F       write the results to F as CSV\n"
-	  "  --html F      write a page to F\n"
+	  "  --csv F       write the results to F as CSV, - for standard output\n"
+	  "  --html F      write a page to F, - for standard output\n"
 	  "  --timeout S   end a column after S seconds; default 300\n"
 	  "  -j N          so many columns at once; default: as many as there are CPUs\n"
 	  "  --list        print the workloads, and what the classes mean\n"
@@ -224,11 +225,12 @@ static bool wants_help(int argc, char **argv)
 /* What a command printed may be lost only now: a full disk behind standard output. */
 static int finish(int code)
 {
-	if (fflush(stdout) || ferror(stdout)) {
+	if (!fflush(stdout) && !ferror(stdout))
+		return code;
+	/* Who has seen it before has said so, and why. */
+	if (code != PVN_HYPERVISOR_FAILED)
 		pvn_error("standard output: cannot write");
-		return code ? code : PVN_HYPERVISOR_FAILED;
-	}
-	return code;
+	return code ? code : PVN_HYPERVISOR_FAILED;
 }
 
 int main(int argc, char **argv)

@@ -65,6 +65,10 @@ char *pvn_payload_path(const char *name); /* "hello" -> <build>/tests/guest/hell
 /* A file in the cache; its folders are made. NULL with errno where they cannot be. */
 char *pvn_cache_path(const char *relative);
 
+/* A whole number from low to high, of an option that messages call what; false with a message. */
+bool option_number(const char *what, const char *text, unsigned int low, unsigned int high,
+		   unsigned int *out);
+
 /* The entry of names[] (ends with NULL, skips nothing) nearest to word, or NULL if none is near. */
 const char *nearest_name(const char *word, const char *const *names);
 
@@ -81,7 +85,10 @@ struct errors {
 
 /* Adds "fmt". Always returns -1, so that a reader can `return errors_add(...)`. */
 int errors_add(struct errors *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* Adds "file:line:column: fmt"; line and column count from 1. Returns -1. */
+/*
+ * Adds "file:line:column: fmt"; line and column count from 1, in line 0 stands what is in no file.
+ * Returns -1.
+ */
 int errors_add_at(struct errors *e, const char *file, size_t line, size_t column, const char *fmt,
 		  ...) __attribute__((format(printf, 5, 6)));
 /* Prints all that were kept, and how many more there were. */

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "output.h"
 #include "run_exec.h"
 #include "run_print.h"
 #include "trace.h"
@@ -54,30 +55,11 @@ static const struct option options[] = {
 	{ NULL, 0, NULL, 0 },
 };
 
-/* A whole number from low to high. */
-static bool parse_number(const char *what, const char *text, unsigned int low, unsigned int high,
-			 unsigned int *out)
-{
-	char *end;
-	unsigned long value;
-
-	errno = 0;
-	value = strtoul(text, &end, 10);
-	if (errno || *end || end == text || text[0] == '-' || value < low || value > high) {
-		pvn_error("%s %s: expected a number from %u to %u", what, text, low, high);
-		return false;
-	}
-	*out = (unsigned int)value;
-	return true;
-}
-
 static bool take_option(struct run_command *command, int option)
 {
 	switch (option) {
 	case OPTION_ON:
-		command->host = host_parse(optarg);
-		if (command->host == HOST_NONE)
-			pvn_error("--on %s: expected kvm, bochs or qemu", optarg);
+		command->host = host_option(optarg);
 		return command->host != HOST_NONE;
 	case OPTION_MODE:
 		command->mode = optarg;
@@ -97,9 +79,9 @@ static bool take_option(struct run_command *command, int option)
 		command->gdb = true;
 		return true;
 	case OPTION_TIMEOUT:
-		return parse_number("--timeout", optarg, 1, 1000000, &command->timeout_s);
+		return option_number("--timeout", optarg, 1, 1000000, &command->timeout_s);
 	case OPTION_CPUS:
-		return parse_number("--cpus", optarg, 1, PV_CPUS_MAX, &command->cpus);
+		return option_number("--cpus", optarg, 1, PV_CPUS_MAX, &command->cpus);
 	case OPTION_EXEC:
 		command->exec = optarg;
 		return true;
@@ -159,24 +141,27 @@ static bool parse_command(struct run_command *command, int argc, char **argv)
 /* The host to run on: the one asked for, if it is there, or the best one that is. */
 static bool choose_host(struct run_command *command)
 {
-	char why[400];
-
-	if (command->host == HOST_NONE)
-		command->host = command->gdb ? HOST_QEMU : host_default();
-	if (command->host == HOST_NONE) {
-		host_probe(HOST_BOCHS, why, sizeof(why));
-		pvn_error("no emulator to run on: %s", why);
-		return false;
-	}
+	if (command->gdb && command->host == HOST_NONE)
+		command->host = HOST_QEMU;
 	if (command->gdb && !launcher_find(command->host)->has_gdb) {
 		pvn_error("--gdb: %s takes no debugger; use --on qemu", host_name(command->host));
 		return false;
 	}
-	if (!host_probe(command->host, why, sizeof(why))) {
-		pvn_error("--on %s: %s", host_name(command->host), why);
-		return false;
-	}
-	return true;
+	command->host = host_choose(command->host);
+	return command->host != HOST_NONE;
+}
+
+/* Before the machine runs, for as long as it likes. */
+static enum pvn_exit check_files(const struct run_command *command)
+{
+	const struct output files[] = {
+		OUTPUT_READ("the description", command->file),
+		{ .option = "--stats", .path = command->stats, .is_plain = true },
+		{ .option = "--trace", .path = command->trace, .is_plain = true },
+		{ .option = "--serial", .path = command->serial, .is_plain = true },
+	};
+
+	return outputs_check(files, sizeof(files) / sizeof(files[0]));
 }
 
 /* After the machine is known: what the first Linux guest is for. */
@@ -383,6 +368,9 @@ int cmd_run(int argc, char **argv)
 
 	if (!parse_command(&command, argc, argv))
 		return pvn_usage("run");
+	exit = (int)check_files(&command);
+	if (exit != PVN_OK)
+		return exit;
 	if (load_machine(&command, &machine))
 		return PVN_USAGE;
 	if (!choose_host(&command)) {

@@ -8,6 +8,8 @@
 #include <getopt.h>
 #include <stdlib.h>
 
+#include "output.h"
+
 struct arguments {
 	const char *files[2], *maps[2], *sites, *json, *csv;
 	unsigned int file_count, map_count;
@@ -24,8 +26,10 @@ static bool take_option(struct arguments *a, int option)
 {
 	switch (option) {
 	case 'm':
-		if (a->map_count == 2)
+		if (a->map_count == 2) {
+			pvn_error("--map: at most one for each of two images");
 			return false;
+		}
 		/* "-" keeps the place of an image that needs none. */
 		a->maps[a->map_count++] = optarg[0] == '-' && !optarg[1] ? NULL : optarg;
 		return true;
@@ -42,8 +46,23 @@ static bool take_option(struct arguments *a, int option)
 		a->is_summary = true;
 		return true;
 	default:
-		return false;
+		return false; /* getopt said why */
 	}
+}
+
+static bool check_arguments(const struct arguments *a, int more)
+{
+	if (!a->file_count)
+		pvn_error("which kernel? Name a vmlinux, a bzImage, or guest:linux");
+	else if (more)
+		pvn_error("at most two images");
+	else if (a->map_count > a->file_count)
+		pvn_error("--map: more of them than images");
+	else if (a->sites && a->is_summary)
+		pvn_error("--sites and --summary exclude each other");
+	else
+		return true;
+	return false;
 }
 
 static bool take_arguments(struct arguments *a, int argc, char **argv)
@@ -56,8 +75,22 @@ static bool take_arguments(struct arguments *a, int argc, char **argv)
 			return false;
 	for (; optind < argc && a->file_count < 2; optind++)
 		a->files[a->file_count++] = argv[optind];
-	return optind == argc && a->file_count && a->map_count <= a->file_count &&
-	       !(a->sites && a->is_summary);
+	return check_arguments(a, argc - optind);
+}
+
+/* No output may take the place of the other, or of what is read. */
+static enum pvn_exit check_files(const struct arguments *a)
+{
+	const struct output files[] = {
+		OUTPUT_READ("the image", a->files[0]),
+		OUTPUT_READ("the image", a->files[1]),
+		OUTPUT_READ("--map", a->maps[0]),
+		OUTPUT_READ("--map", a->maps[1]),
+		OUTPUT("--json", a->json),
+		OUTPUT("--csv", a->csv),
+	};
+
+	return outputs_check(files, sizeof(files) / sizeof(files[0]));
 }
 
 static int scan_file(struct scan *scan, const char *name, const char *map, struct errors *e)
@@ -95,10 +128,14 @@ int cmd_scan(int argc, char **argv)
 	struct scan scans[2] = { { .sites = NULL } };
 	enum scan_class_id class = SCAN_NONE;
 	struct errors e = { 0 };
-	int code = PVN_USAGE;
+	int code;
 
 	if (!take_arguments(&a, argc, argv))
 		return pvn_usage("scan");
+	code = check_files(&a);
+	if (code != PVN_OK)
+		return code;
+	code = PVN_USAGE;
 	if (a.sites)
 		class = scan_class_find(a.sites, &e);
 	for (unsigned int i = 0; !e.count && i < a.file_count; i++)

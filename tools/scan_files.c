@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "output.h"
 #include "scan.h"
 
 #define SCAN_JSON_VERSION 1
@@ -124,18 +125,6 @@ static struct json_object *image_json(const struct scan *scan, enum scan_class_i
 	return out;
 }
 
-/* "-" is standard output. */
-static int write_text(const char *text, const char *path, struct errors *e)
-{
-	struct blob blob = { (uint8_t *)text, strlen(text) };
-
-	if (strcmp(path, "-") != 0)
-		return blob_write(&blob, path, e);
-	/* Whether it could be written is found by main(). */
-	fputs(text, stdout);
-	return 0;
-}
-
 int scan_write_json(const struct scan *scans, unsigned int count, enum scan_class_id class,
 		    const char *path, struct errors *e)
 {
@@ -150,7 +139,7 @@ int scan_write_json(const struct scan *scans, unsigned int count, enum scan_clas
 	text = xasprintf("%s\n",
 			 json_object_to_json_string_ext(
 				 root, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
-	result = write_text(text, path, e);
+	result = output_write(text, strlen(text), path, e);
 	free(text);
 	json_object_put(root);
 	return result;
@@ -190,7 +179,7 @@ int scan_write_csv(const struct scan *scans, unsigned int count, const char *pat
 	for (unsigned int i = 0; i < count; i++)
 		for (unsigned int c = 0; c < SCAN_CLASSES; c++)
 			csv_row(out, &scans[i], c);
-	result = fclose(out) ? errors_add(e, "out of memory") : write_text(text, path, e);
+	result = fclose(out) ? errors_add(e, "out of memory") : output_write(text, size, path, e);
 	free(text);
 	return result;
 }

@@ -44,10 +44,7 @@ static bool take_option(struct selection *selection, int option)
 			pvn_error("--filter %s: not a regular expression", optarg);
 		return selection->has_filter;
 	case 'j':
-		selection->jobs = (unsigned int)strtoul(optarg, NULL, 10);
-		if (selection->jobs < 1 || selection->jobs > TEST_JOBS_MAX)
-			pvn_error("-j %s: expected a number from 1 to %u", optarg, TEST_JOBS_MAX);
-		return selection->jobs >= 1 && selection->jobs <= TEST_JOBS_MAX;
+		return option_number("-j", optarg, 1, TEST_JOBS_MAX, &selection->jobs);
 	default:
 		return false;
 	}

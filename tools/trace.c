@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "output.h"
 #include "trace_view.h"
 
 #define TRACE_BYTES_MAX (4ull << 30)
@@ -127,10 +128,34 @@ static bool parse_command(struct trace_command *command, int argc, char **argv)
 		return false;
 	}
 	command->file = argv[optind];
+	if (command->filter.from_us > command->filter.to_us) {
+		pvn_error("--from: found a later time than that of --to");
+		return false;
+	}
 	return command->output_count || add_output(command, &trace_format_lines, "-");
 }
 
 /* ---- outputs --------------------------------------------------------------------------------- */
+
+/* The tables can stand one after the other on standard output; an export stands there alone. */
+static enum pvn_exit check_outputs(const struct trace_command *command)
+{
+	struct output files[1 + TRACE_OUTPUTS_MAX] = { OUTPUT_READ("the trace", command->file) };
+	unsigned int count = 1, i;
+	bool has_table = false;
+
+	for (i = 0; i < command->output_count; i++) {
+		const struct trace_output *output = &command->outputs[i];
+		bool is_table = output->format == &trace_format_summary ||
+				output->format == &trace_format_by_symbol;
+
+		if (!is_table || !has_table)
+			files[count++] =
+				(struct output)OUTPUT(output->format->option, output->path);
+		has_table |= is_table;
+	}
+	return outputs_check(files, count);
+}
 
 static int open_outputs(struct trace_command *command, struct errors *e)
 {
@@ -141,27 +166,30 @@ static int open_outputs(struct trace_command *command, struct errors *e)
 
 		output->file = strcmp(output->path, "-") ? fopen(output->path, "we") : stdout;
 		if (!output->file)
-			return errors_add(e, "%s: %s", output->path, strerror(errno));
+			return errors_add(e, "%s: cannot open for writing: %s", output->path,
+					  strerror(errno));
 		setvbuf(output->file, NULL, _IOFBF, OUTPUT_BUFFER);
 	}
 	return 0;
 }
 
-int trace_begin(struct trace_command *command, struct trace *trace, struct errors *e)
+enum pvn_exit trace_begin(struct trace_command *command, struct trace *trace, struct errors *e)
 {
 	unsigned int i;
 
 	if (command->has_begun)
-		return 0;
+		return PVN_OK;
 	if (trace_filter_resolve(&command->filter, trace, e) ||
-	    trace_symbols_load(trace, command->symbols, e) || open_outputs(command, e))
-		return -1;
+	    trace_symbols_load(trace, command->symbols, e))
+		return PVN_USAGE;
+	if (open_outputs(command, e))
+		return PVN_HYPERVISOR_FAILED;
 	command->has_begun = true;
 	for (i = 0; i < command->output_count; i++) {
 		if (command->outputs[i].format->begin)
 			command->outputs[i].format->begin(&command->outputs[i], trace);
 	}
-	return 0;
+	return PVN_OK;
 }
 
 void trace_show(struct trace_command *command, const struct trace *trace, size_t count)
@@ -237,6 +265,7 @@ static int read_whole(struct trace_command *command, struct trace *trace, struct
 {
 	struct blob blob = { 0 };
 	enum trace_status status;
+	enum pvn_exit begun;
 	char why[200];
 	size_t at = 0;
 
@@ -245,8 +274,9 @@ static int read_whole(struct trace_command *command, struct trace *trace, struct
 	status = trace_take(trace, blob.data, blob.size, &at, why);
 	blob_free(&blob);
 	if (trace->is_described) {
-		if (trace_begin(command, trace, e))
-			return PVN_USAGE;
+		begun = trace_begin(command, trace, e);
+		if (begun != PVN_OK)
+			return (int)begun;
 		trace_sort(trace, 0);
 		trace_show(command, trace, trace->count);
 	}
@@ -265,8 +295,10 @@ int cmd_trace(int argc, char **argv)
 		free(command.symbols);
 		return pvn_usage("trace");
 	}
-	result = command.follows ? trace_follow(&command, &trace, &errors) :
-				   read_whole(&command, &trace, &errors);
+	result = (int)check_outputs(&command);
+	if (result == PVN_OK)
+		result = command.follows ? trace_follow(&command, &trace, &errors) :
+					   read_whole(&command, &trace, &errors);
 	if (end(&command, &trace, &errors))
 		result = PVN_HYPERVISOR_FAILED;
 	errors_print(&errors, stderr);

@@ -174,4 +174,6 @@ static void sites_end(struct trace_output *output, const struct trace *trace)
 	free(state);
 }
 
-const struct trace_format trace_format_by_symbol = { NULL, sites_begin, sites_entry, sites_end };
+const struct trace_format trace_format_by_symbol = {
+	"--by-symbol", sites_begin, sites_entry, sites_end
+};

@@ -129,6 +129,8 @@ int trace_filter_resolve(struct trace_filter *filter, const struct trace *trace,
 	free(domains);
 	rest = filter->names;
 	while (!result && rest && (word = strsep(&rest, ","))) {
+		if (!*word)
+			return errors_add(e, "--name: expected names with commas between");
 		if (filter->name_count == TRACE_NAMES_MAX)
 			return errors_add(e, "--name: more than %u names", TRACE_NAMES_MAX);
 		filter->name_list[filter->name_count++] = word;

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -101,6 +102,7 @@ static int follow_file(struct trace_command *command, struct trace *trace, struc
 	enum trace_status status = TRACE_MORE;
 	unsigned int quiet = 0;
 	bool is_last = false;
+	enum pvn_exit begun;
 	char why[200] = "it is empty";
 
 	while (status == TRACE_MORE && !is_last) {
@@ -108,8 +110,9 @@ static int follow_file(struct trace_command *command, struct trace *trace, struc
 		quiet = read_more(file, trace) ? 0 : quiet + 1;
 		if (file->count)
 			status = trace_take(trace, file->bytes, file->count, &file->at, why);
-		if (trace->is_described && trace_begin(command, trace, e))
-			return PVN_USAGE;
+		begun = trace->is_described ? trace_begin(command, trace, e) : PVN_OK;
+		if (begun != PVN_OK)
+			return (int)begun;
 		is_last = is_last && !quiet ? false : is_last;
 		if (trace->is_described)
 			show_and_drop(command, trace,
@@ -119,19 +122,34 @@ static int follow_file(struct trace_command *command, struct trace *trace, struc
 		if (status == TRACE_MORE && !is_last && quiet)
 			nanosleep(&pause, NULL);
 	}
+	/* As of a whole file: what is empty is no trace. */
+	if (!file->count && !trace->skipped)
+		status = TRACE_FOREIGN;
 	return trace_verdict(command, trace, status, why, e);
+}
+
+/* Not of a pipe: its writer would have to come first, and nothing says when it has gone. */
+static bool is_regular(const struct growing *file, const char *path, struct errors *e)
+{
+	struct stat st;
+
+	if (!fstat(file->fd, &st) && S_ISREG(st.st_mode))
+		return true;
+	errors_add(e, "%s: expected a regular file", path);
+	return false;
 }
 
 int trace_follow(struct trace_command *command, struct trace *trace, struct errors *e)
 {
-	struct growing file = { .fd = open(command->file, O_RDONLY | O_CLOEXEC) };
-	int result;
+	struct growing file = { .fd = open(command->file, O_RDONLY | O_CLOEXEC | O_NONBLOCK) };
+	int result = PVN_USAGE;
 
 	if (file.fd < 0) {
-		errors_add(e, "%s: %s", command->file, strerror(errno));
+		errors_add(e, "%s: cannot open: %s", command->file, strerror(errno));
 		return PVN_USAGE;
 	}
-	result = follow_file(command, trace, &file, e);
+	if (is_regular(&file, command->file, e))
+		result = follow_file(command, trace, &file, e);
 	close(file.fd);
 	free(file.bytes);
 	return result;

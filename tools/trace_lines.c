@@ -148,4 +148,6 @@ static void lines_end(struct trace_output *output, const struct trace *trace)
 		output->written);
 }
 
-const struct trace_format trace_format_lines = { NULL, lines_begin, lines_entry, lines_end };
+const struct trace_format trace_format_lines = {
+	"the listing", lines_begin, lines_entry, lines_end
+};

@@ -31,7 +31,9 @@ static enum trace_status take_header(const uint8_t *bytes, size_t size, size_t *
 
 	memset(&header, 0, sizeof(header));
 	memcpy(&header, bytes, size < sizeof(header) ? size : sizeof(header));
-	if (memcmp(header.magic, TRACE_MAGIC, size < 8 ? size : 8) || !size)
+	if (!size)
+		return say(TRACE_FOREIGN, why, "it is empty");
+	if (memcmp(header.magic, TRACE_MAGIC, size < 8 ? size : 8))
 		return say(TRACE_FOREIGN, why, "this is no trace file");
 	if (size < sizeof(header))
 		return say(TRACE_MORE, why, "it ends within its first %zu bytes", sizeof(header));

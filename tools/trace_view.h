@@ -38,7 +38,7 @@ void trace_filter_free(struct trace_filter *filter);
 struct trace_output;
 
 struct trace_format {
-	const char *option;
+	const char *option; /* what messages call it */
 	void (*begin)(struct trace_output *output, const struct trace *trace);
 	void (*entry)(struct trace_output *output, const struct trace *trace,
 		      const struct trace_entry *entry);
@@ -76,8 +76,11 @@ struct trace_command {
 	bool has_origin, has_begun;
 };
 
-/* Once names are known: filter, symbols, heads of the outputs. Again it does nothing. */
-int trace_begin(struct trace_command *command, struct trace *trace, struct errors *e);
+/*
+ * Once names are known: filter, symbols, heads of the outputs. Again it does nothing. PVN_OK, or
+ * the exit code with an error.
+ */
+enum pvn_exit trace_begin(struct trace_command *command, struct trace *trace, struct errors *e);
 /* The first `count` entries to all outputs, as far as the filter lets them pass. */
 void trace_show(struct trace_command *command, const struct trace *trace, size_t count);
 /* The exit code; an error where the trace is not whole, after all before the damage was shown. */

@@ -32,6 +32,7 @@ TICK = {"pv/hap": 1.1, "full/hap": 3.2}
 WRONG = ((("--modes", "pv/hap,pv/direkt"), "pv/direkt"), (("--workloads", "sum,"), "--workloads"),
          (("--feature", "cr4_targets"), "virtual_interrupts"), (("--repeat", "0"), "--repeat"),
          (("--on", "vmware"), "--on"), (("-j", "x"), "-j"), (("--json", "-", "--csv", "-"), "standard output"),
+         (("--json", "/dev/null", "--csv", "x", "--html", "./x"), "the same file"),
          (("more",), "more"), (("--nonsense",), "nonsense"))
 
 
@@ -184,7 +185,11 @@ class Compare:
             code, out, err = boot.finish([self.pvn, "compare", *arguments], 30)
             self.expect(f"{' '.join(arguments)} is refused", (code == 2, f"exit code {code}"), (not out, out), (named in err, err))
         code, _, err = boot.finish([self.pvn, "compare", "--kernel", "/nonexistent", "--on", "qemu"], 30)
-        self.expect("a kernel that is not there", (code == 3, f"exit code {code}"), ("/nonexistent" in err, err))
+        self.expect("a kernel that is not there", (code == 2, f"exit code {code}"), ("/nonexistent" in err, err))
+        code, _, err = boot.finish([self.pvn, "compare", "--kernel", SCHEMA, "--on", "qemu", "--modes", "pv/hap",
+                                    "--workloads", "sum"], 60)
+        self.expect("a kernel that is none", (code == 1, f"exit code {code}"),
+                    (f"pv/hap: {SCHEMA}: found a file of no known format" in err, err))
 
     def interrupted(self):
         """At a terminal, so that progress can be seen; then Ctrl-C."""

@@ -118,7 +118,7 @@ def usage():
                       ["run", HELLO, "--cpus", "17"], ["run", HELLO, "--nonsense"], ["run", HELLO, HELLO],
                       ["run", "/nonexistent.yaml"], ["run", HELLO, "--mode", "pv/direct"],
                       ["stats", "/nonexistent"], ["trace", HELLO], ["stats", HELLO], ["test", "no-such-suite"],
-                      ["bench"], ["bench", "exits", "--on", "vax"]):
+                      ["bench"], ["bench", "exits", "--on", "vax"], ["demo", "more"], ["test", "-j", "2x"]):
         code, out, err = run(*arguments)
         expect(f"pvn {' '.join(arguments[:1] + [os.path.basename(a) for a in arguments[1:]])}: exit code 2",
                (code == 2, f"exit code {code}"), (err.strip(), "nothing on standard error"), (not out, out))
@@ -228,7 +228,13 @@ def stats_and_trace(host):
         code, _, err = run("run", HELLO, "--on", host, option, "/dev/full")
         expect(f"{host}: {option} on a full disk is reported", (code == 3, code), ("No space left" in err, err))
         code, _, err = run("run", HELLO, "--on", host, option, "/nonexistent/file")
-        expect(f"{host}: {option} into no folder is reported", (code == 3, code), ("No such file" in err, err))
+        # Before the machine runs.
+        expect(f"{host}: {option} into no folder is reported", (code == 3, code), ("No such file" in err, err),
+               ("shutdown" not in err, err))
+    code, _, err = run("run", HELLO, "--on", host, "--stats", stats, "--trace", os.path.join(folder.name, ".", "s.json"))
+    expect(f"{host}: one file for two things is refused", (code == 2, code), ("the same file" in err, err))
+    code, _, err = run("run", HELLO, "--on", host, "--stats", HELLO)
+    expect(f"{host}: the description is not overwritten", (code == 2, code), (os.path.getsize(HELLO) > 50, "it was"))
 
 
 def two_at_once():

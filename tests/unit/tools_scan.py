@@ -178,18 +178,21 @@ def check_files(image):
         rows = {line["class"]: line for line in csv.DictReader(f)}
     if int(rows["mov_to_cr3"]["pv_ops"]) != row["pv_ops"] or rows["cpuid"]["vtx"] != "always":
         yield f"CSV: {rows['mov_to_cr3']}"
-    # To standard output, where it stands alone; and a file that cannot be written.
-    code, out, err = run("guest:linux", "--json", "-", "--csv", "/nonexistent/x")
-    if code != 3 or "/nonexistent/x" not in err or json.loads(out)["images"][0]["classes"] != image["classes"]:
+    # To standard output, where it stands alone; and a full disk.
+    code, out, err = run("guest:linux", "--json", "-", "--csv", "/dev/full")
+    if code != 3 or "/dev/full: cannot write" not in err or json.loads(out)["images"][0]["classes"] != image["classes"]:
         yield f"{code}: {out[:500]}{err}"
 
 
 def check_errors():
     for arguments, code, text in (
-            ((), 2, "usage: pvn scan"), (("a", "b", "c"), 2, "usage: pvn scan"),
+            ((), 2, "which kernel?"), (("a", "b", "c"), 2, "at most two images"),
+            (("a", "--json", "-", "--csv", "-"), 2, "only one can be -"),
+            ((__file__, "--json", __file__), 2, "the image and --json are the same file"),
+            (("guest:linux", "--csv", "/nonexistent/x"), 3, "--csv /nonexistent/x: cannot create"),
             (("guest:linux", "--sites", "cpud"), 2, 'did you mean "cpuid"'),
-            (("guest:linux", "--summary", "--sites", "cpuid"), 2, "usage: pvn scan"),
-            (("guest:linux", "--map", "-", "--map", "-"), 2, "usage: pvn scan"),
+            (("guest:linux", "--summary", "--sites", "cpuid"), 2, "exclude each other"),
+            (("guest:linux", "--map", "-", "--map", "-"), 2, "more of them than images"),
             (("/nonexistent",), 2, "/nonexistent: No such file"), ((PVN,), 2, "position-independent"),
             ((__file__,), 2, "neither an ELF file nor a bzImage"),
             (("guest:linux", "--map", "/nonexistent"), 2, "/nonexistent: cannot open"),

@@ -233,6 +233,25 @@ def options():
                             (("--symbols", "msr=" + machine), "System.map"), (("--vcpu", "99"), "0 to 15"), ((trace,), "one trace")):
         code, _, err = pvn("trace", trace, *arguments)
         expect(f"refused: {' '.join(arguments[:1])}: {word}", (code == 2, code), (word in err, err))
+    check_outputs(trace)
+
+
+def check_outputs(trace):
+    """Outputs that would replace each other or the trace, or stand in one another's way."""
+    size, other = os.path.getsize(trace), path("other")
+    os.symlink(trace, path("link"))
+    for arguments, code, word in ((("--csv", "-", "--json-lines", "-"), 2, "only one can be -"),
+                                  (("--summary", "--csv", "-"), 2, "--summary and --csv: only one can be -"),
+                                  (("--csv", other, "--perfetto", other), 2, "are the same file"),
+                                  (("--csv", path("link")), 2, "the trace and --csv are the same file"),
+                                  (("--csv", "/nonexistent/x"), 3, "cannot create"),
+                                  (("--csv", folder.name), 3, "directory"), (("--csv", "/dev/full"), 3, "No space left"),
+                                  (("--name", "NULL,,rdmsr"), 2, "--name"), (("--from", "2ms", "--to", "1ms"), 2, "--from"),
+                                  (("--summary", "--by-symbol"), 0, ""),
+                                  (("--csv", "/dev/null", "--json-lines", "/dev/null"), 0, "")):
+        got, _, err = pvn("trace", trace, *arguments)
+        expect(f"outputs {' '.join(map(os.path.basename, arguments))}", (got == code, f"exit code {got}"),
+               (word in err, err), (os.path.getsize(trace) == size, "the trace has changed"))
 
 
 # ---- linux: a whole boot -----------------------------------------------------------------------------
@@ -348,6 +367,10 @@ def follow():
     with open(trace, "r+b") as f:
         f.truncate(os.path.getsize(trace) - 40)
     code, out, err = pvn("trace", "--follow", trace)
+    for name, what in ((write("empty", ""), "it is empty"), (folder.name, "regular file")):
+        for option in ((), ("--follow",)):
+            got, _, why = pvn("trace", name, *option)
+            expect(f"what is no trace is refused: {what} {' '.join(option)}", (got == 2, got), (what in why, why))
     expect("a trace that nobody finishes ends --follow", (code == 3, code), ("end section" in err or "ends at" in err, err),
            (out.count("\n") > 50, out[-300:]))
 
