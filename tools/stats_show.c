@@ -142,6 +142,8 @@ int cmd_stats(int argc, char **argv)
 
 	if (argc != 2 || argv[1][0] == '-') {
 		json_tokener_free(tokener);
+		pvn_error(argc < 2 ? "which counters? Name a file of run --stats" :
+				     "expected one file of run --stats and nothing else");
 		return pvn_usage("stats");
 	}
 	if (tokener && !blob_read(&blob, argv[1], JSON_BYTES_MAX, &errors)) {

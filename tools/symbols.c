@@ -217,6 +217,29 @@ void symbols_load(struct symbols *symbols, const char *path)
 		load_beside(symbols, path);
 }
 
+int symbols_load_named(struct symbols *symbols, const char *path, struct errors *e)
+{
+	struct blob blob = { 0 };
+	int result = 0;
+
+	memset(symbols, 0, sizeof(*symbols));
+	if (blob_read(&blob, path, ELF_BYTES_MAX, e))
+		return -1;
+	symbols_parse(symbols, blob.data, blob.size);
+	if (symbols->count) {
+		blob_free(&blob);
+		return 0;
+	}
+	symbols_free(symbols);
+	if (blob.size >= SELFMAG && !memcmp(blob.data, ELFMAG, SELFMAG))
+		result = errors_add(
+			e, "%s: an ELF file without symbols; a System.map has them, too", path);
+	else
+		result = symbols_parse_map(symbols, blob.data, blob.size, path, e);
+	blob_free(&blob);
+	return result;
+}
+
 void symbols_free(struct symbols *symbols)
 {
 	free(symbols->list);

@@ -38,7 +38,9 @@ void symbols_parse(struct symbols *symbols, const uint8_t *elf, size_t bytes);
  * error and an empty table where a line is something else, or none is of a function.
  */
 int symbols_load_map(struct symbols *symbols, const char *path, struct errors *e);
-/* The same from memory; path is for messages. */
+/* A file that must have symbols: ELF or System.map. 0, or -1 with an error that says why not. */
+int symbols_load_named(struct symbols *symbols, const char *path, struct errors *e);
+/* A System.map from memory; path is for messages. */
 int symbols_parse_map(struct symbols *symbols, const uint8_t *text, size_t bytes, const char *path,
 		      struct errors *e);
 void symbols_sort(struct symbols *symbols);

@@ -180,19 +180,33 @@ static struct live_client *choose(struct live_client *const *found, size_t count
 		pvn_error("%zu machines %s; say which one by its process id:", meant,
 			  options->which ? "have this name" : "are running");
 	else
-		pvn_error("no machine %s is running; these are:", options->which);
+		pvn_error("no machine \"%s\" is running; these are:", options->which);
 	print_list(found, count, stderr);
 	return NULL;
 }
 
+static char *add_name(char *all, const char *name)
+{
+	char *longer = xasprintf("%s %s", all ? all : "", name);
+
+	free(all);
+	return longer;
+}
+
 static bool find_domain(const struct live_client *client, struct top_options *options)
 {
+	char *all = NULL;
+
 	for (unsigned int d = 0; options->domain && d < client->about.domain_count; d++)
 		if (!strcmp(options->domain, client->about.domains[d].name))
 			options->view.domain = (int)d;
 	if (!options->domain || options->view.domain >= 0)
 		return true;
-	pvn_error("--domain %s: %s has none of that name", options->domain, client->about.name);
+	for (unsigned int d = 0; d < client->about.domain_count; d++)
+		all = add_name(all, client->about.domains[d].name);
+	pvn_error("--domain %s: expected one of %s:%s", options->domain, client->about.name,
+		  all ? all : " none");
+	free(all);
 	return false;
 }
 

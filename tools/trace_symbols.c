@@ -33,12 +33,7 @@ static int load_given(struct trace *trace, const char *given, struct errors *e)
 			break;
 		}
 		symbols_free(&trace->domains[i].symbols);
-		symbols_load(&trace->domains[i].symbols, path);
-		if (!trace->domains[i].symbols.count)
-			result = errors_add(e,
-					    "%s: no symbols; expected an ELF file with them or "
-					    "a System.map",
-					    path);
+		result = symbols_load_named(&trace->domains[i].symbols, path, e);
 	}
 	free(copy);
 	return result;

@@ -230,7 +230,8 @@ def options():
                (all(map(holds, rows)), [r for r in rows if not holds(r)][:1]))
     for arguments, word in ((("--domain", "nobody"), "batch,calls"), (("--kind", "x"), "expected exit"),
                             (("--from", "soon"), "expected a time"), (("--symbols", "a=b"), "DOMAIN=FILE"),
-                            (("--symbols", "msr=" + machine), "System.map"), (("--vcpu", "99"), "0 to 15"), ((trace,), "one trace")):
+                            (("--symbols", "msr=" + machine), ":1:1: expected an address"),
+                            (("--symbols", "msr=/nonexistent"), "/nonexistent: cannot open"), (("--vcpu", "99"), "0 to 15"), ((trace,), "one trace")):
         code, _, err = pvn("trace", trace, *arguments)
         expect(f"refused: {' '.join(arguments[:1])}: {word}", (code == 2, code), (word in err, err))
     check_outputs(trace)
