@@ -155,6 +155,12 @@ def why_modes_differ(lab):
     lab.write(lab.change(right, (row, "console many 1 a b c d")), "odd", "answers.txt")
     lab.expect("lab 3: a count that is none", lab.check(lab.path("odd"), *place), 2,
                ["expected a number of transitions in pv/hap, found many"])
+    other = "bochs" if lab.host == "qemu" else "qemu"
+    said = lab.check(os.path.join(lab.solution, lab.host), "--on", other, *place[2:])
+    lab.expect("lab 3: what was measured on another host", said, 3, [f"measured on {lab.host}"])
+    lab.write("{", "measured", "measured.json")
+    lab.expect("lab 3: a measurement that was cut short", lab.check(os.path.join(lab.solution, lab.host), *place), 3,
+               ["no measurement can be read"])
 
 
 def main():

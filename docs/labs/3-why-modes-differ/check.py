@@ -100,18 +100,33 @@ def measure(tree, words):
         return {"compare": results, "functions": {w: function_of(tree, file, w, marks) for w in WORKLOADS}}
 
 
-def measured(folder, words):
+def read_measured(file, host):
+    """A measurement that was kept: one of this host, for counts differ between them."""
+    try:
+        with open(file, encoding="utf-8") as f:
+            found = json.load(f)
+        its_host = found["host"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise lab.broken(f"{file}: no measurement can be read from it; remove it to measure again") from None
+    if its_host != host:
+        raise lab.broken(f"{file}: measured on {its_host}, expected {host}; name another folder")
+    return found
+
+
+def measured(folder, host):
     """The measurement, from a folder if it is there."""
     file = os.path.join(folder, "measured.json") if folder else None
     if file and os.path.exists(file):
-        with open(file, encoding="utf-8") as f:
-            return json.load(f)
+        return read_measured(file, host)
     lab.say("measuring: three boots of Linux")
-    found = measure(lab.Tree(), words)
     if file:
         os.makedirs(folder, exist_ok=True)
-        with open(file, "w", encoding="utf-8") as f:
+    found = {"host": host, **measure(lab.Tree(), ["--on", host])}
+    if file:
+        # Another check of the same folder sees all of it, or none.
+        with open(f"{file}.{os.getpid()}", "w", encoding="utf-8") as f:
             json.dump(found, f, indent=1)
+        os.replace(f"{file}.{os.getpid()}", file)
     return found
 
 
@@ -167,7 +182,7 @@ def check():
     parser.add_argument("--measured")
     options = parser.parse_args()
     answers = read_answers(os.path.join(options.folder, "answers.txt"))
-    found = measured(options.measured, ["--on", options.on])
+    found = measured(options.measured, options.on)
     verdict = lab.Verdict()
     for workload in WORKLOADS:
         wanted = right_answers(found, workload)
