@@ -142,17 +142,15 @@ static enum pvn_exit check_outputs(const struct trace_command *command)
 {
 	struct output files[1 + TRACE_OUTPUTS_MAX] = { OUTPUT_READ("the trace", command->file) };
 	unsigned int count = 1, i;
-	bool has_table = false;
+	bool has_text = false;
 
 	for (i = 0; i < command->output_count; i++) {
 		const struct trace_output *output = &command->outputs[i];
-		bool is_table = output->format == &trace_format_summary ||
-				output->format == &trace_format_by_symbol;
 
-		if (!is_table || !has_table)
+		if (!output->format->is_text || !has_text)
 			files[count++] =
 				(struct output)OUTPUT(output->format->option, output->path);
-		has_table |= is_table;
+		has_text |= output->format->is_text;
 	}
 	return outputs_check(files, count);
 }
@@ -226,11 +224,32 @@ static int flush_output(struct trace_output *output, struct errors *e)
 			  strerror(errno));
 }
 
+/* Programs read the exports: what is missing in them is said to people all the same. */
+static void say_missing(const struct trace_command *command, const struct trace *trace)
+{
+	unsigned long long lost = 0;
+	unsigned int i;
+
+	for (i = 0; i < command->output_count; i++)
+		if (command->outputs[i].format->is_text)
+			return; /* it ends with that */
+	for (i = 0; i < PV_CPUS_MAX; i++)
+		lost += trace->lost[i];
+	if (lost)
+		pvn_note("%s: %llu records were overwritten and are lost", command->file, lost);
+	if (trace->has_end && !trace->end.is_complete)
+		pvn_note("%s: the machine was ended from outside: what was still in its rings is "
+			 "missing",
+			 command->file);
+}
+
 static int end(struct trace_command *command, const struct trace *trace, struct errors *e)
 {
 	unsigned int i;
 	int result = 0;
 
+	if (command->has_begun)
+		say_missing(command, trace);
 	for (i = 0; i < command->output_count; i++) {
 		struct trace_output *output = &command->outputs[i];
 

@@ -175,5 +175,5 @@ static void sites_end(struct trace_output *output, const struct trace *trace)
 }
 
 const struct trace_format trace_format_by_symbol = {
-	"--by-symbol", sites_begin, sites_entry, sites_end
+	"--by-symbol", true, sites_begin, sites_entry, sites_end
 };

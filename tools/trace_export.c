@@ -194,5 +194,5 @@ static void csv_entry(struct trace_output *output, const struct trace *trace,
 	write_line(output, &line, text);
 }
 
-const struct trace_format trace_format_json = { "--json-lines", NULL, json_entry, NULL };
-const struct trace_format trace_format_csv = { "--csv", csv_begin, csv_entry, NULL };
+const struct trace_format trace_format_json = { "--json-lines", false, NULL, json_entry, NULL };
+const struct trace_format trace_format_csv = { "--csv", false, csv_begin, csv_entry, NULL };

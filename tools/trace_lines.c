@@ -149,5 +149,5 @@ static void lines_end(struct trace_output *output, const struct trace *trace)
 }
 
 const struct trace_format trace_format_lines = {
-	"the listing", lines_begin, lines_entry, lines_end
+	"the listing", true, lines_begin, lines_entry, lines_end
 };

@@ -179,5 +179,6 @@ static void perfetto_end(struct trace_output *output, const struct trace *trace)
 	free(output->state);
 }
 
-const struct trace_format trace_format_perfetto = { "--perfetto", perfetto_begin, perfetto_entry,
-						    perfetto_end };
+const struct trace_format trace_format_perfetto = {
+	"--perfetto", false, perfetto_begin, perfetto_entry, perfetto_end
+};

@@ -173,5 +173,5 @@ static void summary_end(struct trace_output *output, const struct trace *trace)
 	free(state);
 }
 
-const struct trace_format trace_format_summary = { "--summary", summary_begin, summary_entry,
+const struct trace_format trace_format_summary = { "--summary", true, summary_begin, summary_entry,
 						   summary_end };

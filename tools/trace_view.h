@@ -39,6 +39,7 @@ struct trace_output;
 
 struct trace_format {
 	const char *option; /* what messages call it */
+	bool is_text; /* for people: says at its end what is missing */
 	void (*begin)(struct trace_output *output, const struct trace *trace);
 	void (*entry)(struct trace_output *output, const struct trace *trace,
 		      const struct trace_entry *entry);

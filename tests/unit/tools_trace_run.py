@@ -215,6 +215,9 @@ def options():
     code, _, err = pvn("run", machine, "--on", "qemu", "--trace", trace)
     lost = lost_of(trace)
     expect("what was overwritten is counted and shown", (code == 0, err), (len(lost) == 1, lost))
+    code, out, err = pvn("trace", trace, "--csv", "-")
+    expect("with an export alone it is said as a message", (code == 0, err), ("records were overwritten" in err, err),
+           ("overwritten" not in out, "in the CSV, too"))
     code, _, err = pvn("run", machine, "--on", "qemu", "--trace", trace, "--trace-kinds", "mark,call")
     _, rows, _ = entries(trace)
     expect("--trace-kinds records those alone", (code == 0, err),
