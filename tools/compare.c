@@ -115,21 +115,6 @@ static bool parse_command(struct command *command, int argc, char **argv)
 
 /* ---- before ---------------------------------------------------------------------------------- */
 
-/* As it could be typed again, for the document. */
-static char *spell_command(int argc, char **argv)
-{
-	char *text = xstrdup("pvn compare");
-
-	for (int i = 1; i < argc; i++) {
-		bool is_plain = !strpbrk(argv[i], " \t\n'\"$&;|<>()*?\\`") && *argv[i];
-		char *longer = xasprintf(is_plain ? "%s %s" : "%s '%s'", text, argv[i]);
-
-		free(text);
-		text = longer;
-	}
-	return text;
-}
-
 static unsigned int host_cpus(void)
 {
 	cpu_set_t cpus;
@@ -320,7 +305,7 @@ static int run(const struct command *command, int argc, char **argv)
 		return PVN_USAGE;
 	}
 	plan.is_deterministic = plan.host == HOST_BOCHS;
-	plan.command = spell_command(argc, argv);
+	plan.command = compare_command(argc, argv);
 	return compare(&plan, command);
 }
 

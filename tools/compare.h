@@ -154,4 +154,13 @@ void compare_per_op(uint64_t count, uint64_t ops, char text[40]);
 /* "10,000,000" */
 void compare_grouped(uint64_t n, char text[32]);
 
+/* ---- compare_words.c ------------------------------------------------------------------------- */
+
+/* Bytes of the UTF-8 character at text, 0 where it is none that may stand in a page. */
+size_t compare_character(const unsigned char *text, size_t length);
+/* A copy that is UTF-8, malloc'd: what is none is U+FFFD there. */
+char *compare_utf8(const char *text);
+/* The command as a shell takes it, malloc'd. */
+char *compare_command(int argc, char *const *argv);
+
 #endif

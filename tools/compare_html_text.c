@@ -25,36 +25,6 @@ void putf(struct page *p, const char *format, ...)
 	va_end(args);
 }
 
-/* Bytes of the UTF-8 character at text, 0 where it is none that may stand in a document. */
-static size_t character_bytes(const unsigned char *text, size_t length)
-{
-	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	size_t bytes, i;
-	uint32_t code;
-
-	if (text[0] < 0x80)
-		return text[0] >= 0x20 && text[0] != 0x7f ? 1 : 0;
-	bytes = text[0] < 0xc0 ? 0 :
-		text[0] < 0xe0 ? 2 :
-		text[0] < 0xf0 ? 3 :
-		text[0] < 0xf8 ? 4 :
-				 0;
-	if (!bytes || bytes > length)
-		return 0;
-	code = text[0] & (0xffu >> (bytes + 1));
-	for (i = 1; i < bytes; i++) {
-		if ((text[i] & 0xc0) != 0x80)
-			return 0;
-		code = code << 6 | (text[i] & 0x3f);
-	}
-	if (code < least[bytes] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000))
-		return 0;
-	/* C1 controls and noncharacters. */
-	if (code < 0xa0 || (code & 0xfffe) == 0xfffe || (code >= 0xfdd0 && code <= 0xfdef))
-		return 0;
-	return bytes;
-}
-
 void put_bytes(struct page *p, const char *text, size_t length)
 {
 	static const char special[] = "&<>\"'\n\t";
@@ -65,7 +35,7 @@ void put_bytes(struct page *p, const char *text, size_t length)
 	for (i = 0; i < length; i += bytes ? bytes : 1) {
 		const char *found = text[i] ? strchr(special, text[i]) : NULL;
 
-		bytes = found ? 1 : character_bytes((const unsigned char *)text + i, length - i);
+		bytes = found ? 1 : compare_character((const unsigned char *)text + i, length - i);
 		if (found)
 			fputs(entities[found - special], p->out);
 		else if (bytes)

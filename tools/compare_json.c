@@ -19,7 +19,10 @@ static struct json_object *get(struct json_object *from, const char *key)
 
 static void add_text(struct json_object *to, const char *key, const char *text)
 {
-	json_object_object_add(to, key, text ? json_object_new_string(text) : NULL);
+	char *valid = text ? compare_utf8(text) : NULL;
+
+	json_object_object_add(to, key, valid ? json_object_new_string(valid) : NULL);
+	free(valid);
 }
 
 static void add_number(struct json_object *to, const char *key, uint64_t n)
@@ -101,7 +104,7 @@ static struct json_object *column_json(const struct compare_plan *plan,
 	add_text(out, "mode", column->mode);
 	add_text(out, "host", host_name(plan->host));
 	json_object_object_add(out, "features_off", off);
-	json_object_object_add(out, "failed", json_object_get(get(report, "failed")));
+	add_text(out, "failed", json_object_get_string(get(report, "failed")));
 	return out;
 }
 

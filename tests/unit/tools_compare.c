@@ -326,8 +326,24 @@ static void differences(void)
 			   1, "pv/hap, console: there is no result in round 2\n");
 }
 
+/* Of file names, which may be any bytes. */
+static void words(void)
+{
+	char *argv[] = { "compare", "--html", "it's.html",       "",
+			 "a b",     "x~#!",   "pv/hap,full/hap", NULL };
+	char *text = compare_command(7, argv);
+
+	EXPECT_STR(text, "pvn compare --html 'it'\\''s.html' '' 'a b' 'x~#!' pv/hap,full/hap");
+	free(text);
+	text = compare_utf8("a\xff\n\xc3\xa9\xc0\x80\xe2\x82");
+	EXPECT_STR(text, "a\xef\xbf\xbd\n\xc3\xa9\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");
+	free(text);
+}
+
 int main(void)
 {
+	words();
+	tap_case("the command as a shell takes it, and text that is UTF-8");
 	factors();
 	tap_case("factors: 0/0, x/0, 0/x, below 1, huge");
 	per_op();
