@@ -50,10 +50,7 @@ static void on_console(void *context, uint32_t domain, const char *text, size_t 
 	struct results *results = context;
 
 	(void)domain;
-	results->console = xrealloc(results->console, results->bytes + bytes + 1);
-	memcpy(results->console + results->bytes, text, bytes);
-	results->bytes += bytes;
-	results->console[results->bytes] = 0;
+	text_append(&results->console, &results->bytes, text, bytes);
 }
 
 /* Lines "BENCH name ticks"; the rest is the guest's talk. */

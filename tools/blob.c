@@ -29,7 +29,8 @@ void blob_free(struct blob *b)
 /* The bytes of an open file that had `size` of them when it was looked at. */
 static int read_all(int fd, struct blob *b, size_t size, const char *path, struct errors *e)
 {
-	b->data = xmalloc(size);
+	b->data = xmalloc(size + 1);
+	b->data[size] = 0;
 	b->size = 0;
 	while (b->size < size) {
 		ssize_t n = read(fd, b->data + b->size, size - b->size);
@@ -72,19 +73,30 @@ int blob_read(struct blob *b, const char *path, size_t max, struct errors *e)
 	return result;
 }
 
+int write_all(int fd, const void *data, size_t bytes)
+{
+	const char *from = data;
+
+	while (bytes) {
+		ssize_t done = write(fd, from, bytes);
+
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done <= 0) {
+			errno = done ? errno : EIO;
+			return -1;
+		}
+		from += done;
+		bytes -= (size_t)done;
+	}
+	return 0;
+}
+
 /* Writes, forces to the disk and closes; the first error wins and is in errno. */
 static int write_and_close(int fd, const struct blob *b, bool sync)
 {
-	int error = 0;
+	int error = write_all(fd, b->data, b->size) ? errno : 0;
 
-	for (size_t done = 0; done < b->size && !error;) {
-		ssize_t n = write(fd, b->data + done, b->size - done);
-
-		if (n >= 0)
-			done += (size_t)n;
-		else if (errno != EINTR)
-			error = errno;
-	}
 	/* Pipes and some special files cannot be synced, and say so with EINVAL. */
 	if (!error && sync && fsync(fd) && errno != EINVAL && errno != EROFS)
 		error = errno;

@@ -70,25 +70,11 @@ static const struct compare_column *column_of(const struct pool *p, unsigned int
 
 /* ---- the child ------------------------------------------------------------------------------- */
 
-static void send_all(int fd, const char *data, size_t bytes)
-{
-	while (bytes) {
-		ssize_t done = write(fd, data, bytes);
-
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done <= 0)
-			return;
-		data += done;
-		bytes -= (size_t)done;
-	}
-}
-
 static void send_progress(void *context, const char *name)
 {
 	char *line = xasprintf("%c%s\n", PROGRESS, name);
 
-	send_all(*(const int *)context, line, strlen(line));
+	write_all(*(const int *)context, line, strlen(line));
 	free(line);
 }
 
@@ -111,8 +97,8 @@ static _Noreturn void child(const struct pool *p, const struct job *job, int pip
 	report = compare_run(p->plan, column_of(p, job->task), job->serial, send_progress, &pipe,
 			     &number);
 	text = json_object_to_json_string_ext(report, JSON_C_TO_STRING_PLAIN);
-	send_all(pipe, &(char){ REPORT }, 1);
-	send_all(pipe, text, strlen(text));
+	write_all(pipe, &(char){ REPORT }, 1);
+	write_all(pipe, text, strlen(text));
 	_exit(0);
 }
 
@@ -163,8 +149,6 @@ static void look_at_serial(struct job *job)
 	/* It is made when the emulator starts. */
 	if (stat(job->serial, &st) || blob_read(&text, job->serial, 1u << 20, &unread))
 		return;
-	text.data = xrealloc(text.data, text.size + 1);
-	text.data[text.size] = '\0';
 	for (const struct compare_workload *w = compare_workloads; w->name; w++) {
 		char *verdict = xasprintf("%s ops=", w->name);
 
@@ -280,10 +264,7 @@ static void read_pipe(struct pool *p, struct job *job)
 		end(p, job);
 		return;
 	}
-	job->data = xrealloc(job->data, job->bytes + (size_t)got + 1);
-	memcpy(job->data + job->bytes, bytes, (size_t)got);
-	job->bytes += (size_t)got;
-	job->data[job->bytes] = '\0';
+	text_append(&job->data, &job->bytes, bytes, (size_t)got);
 	take_progress(job);
 	draw(p);
 }

@@ -173,8 +173,6 @@ static struct json_object *run_bare(const struct compare_plan *plan, const char 
 
 	run_machine(&machine, &options, result, &e);
 	if (!blob_read(&text, serial, 64u << 20, &unread)) {
-		text.data = xrealloc(text.data, text.size + 1);
-		text.data[text.size] = '\0';
 		for (size_t i = 0; i < text.size; i++)
 			if (!text.data[i])
 				text.data[i] = ' ';

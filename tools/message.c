@@ -62,6 +62,22 @@ void *xrealloc(void *old, size_t bytes)
 	return checked(realloc(old, bytes ? bytes : 1));
 }
 
+void *xgrow(void *list, size_t count, size_t *room, size_t bytes)
+{
+	if (count < *room)
+		return list;
+	*room = *room ? *room * 2 : 1024;
+	return xrealloc(list, *room * bytes);
+}
+
+void text_append(char **text, size_t *length, const void *bytes, size_t count)
+{
+	*text = xrealloc(*text, *length + count + 1);
+	memcpy(*text + *length, bytes, count);
+	*length += count;
+	(*text)[*length] = '\0';
+}
+
 char *xstrdup(const char *text)
 {
 	return checked(strdup(text));

@@ -53,6 +53,10 @@ void *xcalloc(size_t count, size_t bytes);
 void *xrealloc(void *old, size_t bytes);
 char *xstrdup(const char *text);
 char *xasprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* A list of entries of so many bytes each, with room for one more than count; *room follows. */
+void *xgrow(void *list, size_t count, size_t *room, size_t bytes);
+/* Adds bytes to a text of *length (NULL: 0), which always ends with a NUL beyond its length. */
+void text_append(char **text, size_t *length, const void *bytes, size_t count);
 
 /*
  * Places. All return a new string that the caller frees. The source tree is $PVN_ROOT, the build
@@ -101,13 +105,18 @@ struct blob {
 	size_t size;
 };
 
-/* Reads a whole regular file of at most max bytes. 0, or -1 with one error that names the file. */
+/*
+ * Reads a whole regular file of at most max bytes; a NUL that size does not count follows them. 0,
+ * or -1 with one error that names the file.
+ */
 int blob_read(struct blob *b, const char *path, size_t max, struct errors *e);
 /*
  * Writes path as a whole or not at all: a temporary file beside it, fsync, rename. A full disk is
  * found at write, fsync or close and reported. 0, or -1 with one error; no temporary file stays.
  */
 int blob_write(const struct blob *b, const char *path, struct errors *e);
+/* All of it into an open file, however many writes that takes. 0, or -1 with errno. */
+int write_all(int fd, const void *data, size_t bytes);
 void blob_free(struct blob *b);
 
 /* IEEE CRC-32 as in Ethernet and zlib; start with crc = 0, pass the result on to continue. */

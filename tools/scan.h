@@ -112,7 +112,7 @@ struct scan_pv_site {
 
 /* Code that the kernel replaces if the CPU has a feature (or has not). Sorted by start. */
 struct scan_alternative {
-	uint64_t start, end; /* the original */
+	uint64_t start, end; /* the original; start first, for sorted_upto() */
 	uint64_t with, with_end; /* the replacement */
 	unsigned int feature; /* word * 32 + bit */
 	bool is_inverted;
@@ -139,7 +139,7 @@ void scan_tables_free(struct scan_tables *tables);
 /* ---- scan_layout.c: what symbols and tables say of places in the code ------------------------ */
 
 struct scan_range {
-	uint64_t start, end;
+	uint64_t start, end; /* start first, for sorted_upto() */
 };
 
 /* Sorted, and none touches another. */

@@ -6,29 +6,15 @@
  */
 #include "scan.h"
 
-/* The first alternative that starts behind the address. */
-static size_t first_behind(const struct scan_tables *tables, uint64_t address)
-{
-	size_t low = 0, high = tables->alternative_count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (tables->alternatives[middle].start <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
 /* An original has at most 255 bytes, so few alternatives can hold the site. */
 static bool is_patched_back(const struct scan *scan, const struct scan_pv_site *site,
 			    enum scan_class_id class)
 {
 	const struct scan_tables *tables = &scan->tables;
+	size_t i = sorted_upto(tables->alternatives, tables->alternative_count,
+			       sizeof(*tables->alternatives), site->start);
 
-	for (size_t i = first_behind(tables, site->start); i > 0; i--) {
+	for (; i > 0; i--) {
 		const struct scan_alternative *a = &tables->alternatives[i - 1];
 
 		if (site->start - a->start > UINT8_MAX)

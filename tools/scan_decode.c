@@ -30,10 +30,7 @@ void scan_add(struct scan *scan, uint64_t address, enum scan_class_id class, enu
 {
 	struct scan_count *count = &scan->counts[class];
 
-	if (scan->site_count == scan->site_room) {
-		scan->site_room = scan->site_room ? 2 * scan->site_room : 1024;
-		scan->sites = xrealloc(scan->sites, scan->site_room * sizeof(*scan->sites));
-	}
+	scan->sites = xgrow(scan->sites, scan->site_count, &scan->site_room, sizeof(*scan->sites));
 	scan->sites[scan->site_count++] = (struct scan_site){
 		.address = address,
 		.class = (uint8_t) class,

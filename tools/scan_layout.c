@@ -48,17 +48,9 @@ static void tidy(struct scan_ranges *ranges)
 
 bool scan_ranges_hold(const struct scan_ranges *ranges, uint64_t address)
 {
-	size_t low = 0, high = ranges->count;
+	size_t n = sorted_upto(ranges->list, ranges->count, sizeof(*ranges->list), address);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (ranges->list[middle].start <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low && address < ranges->list[low - 1].end;
+	return n && address < ranges->list[n - 1].end;
 }
 
 static void add_range(struct scan_ranges *ranges, uint64_t start, uint64_t end)

@@ -247,23 +247,31 @@ void symbols_free(struct symbols *symbols)
 	memset(symbols, 0, sizeof(*symbols));
 }
 
-const struct symbol *symbols_at(const struct symbols *symbols, uint64_t address)
+size_t sorted_upto(const void *list, size_t count, size_t bytes, uint64_t address)
 {
-	size_t low = 0, high = symbols->count;
-	const struct symbol *found;
+	size_t low = 0, high = count;
 
-	/* The last symbol that starts at or below the address. */
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
+		uint64_t start;
 
-		if (symbols->list[middle].start <= address)
+		memcpy(&start, (const uint8_t *)list + middle * bytes, sizeof(start));
+		if (start <= address)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	if (!low)
+	return low;
+}
+
+const struct symbol *symbols_at(const struct symbols *symbols, uint64_t address)
+{
+	size_t n = sorted_upto(symbols->list, symbols->count, sizeof(*symbols->list), address);
+	const struct symbol *found;
+
+	if (!n)
 		return NULL;
-	found = &symbols->list[low - 1];
+	found = &symbols->list[n - 1];
 	return address - found->start < (found->bytes ? found->bytes : OPEN_SYMBOL_BYTES) ? found :
 											    NULL;
 }

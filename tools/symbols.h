@@ -14,7 +14,7 @@
 struct errors;
 
 struct symbol {
-	uint64_t start;
+	uint64_t start; /* first, for sorted_upto() */
 	uint64_t bytes; /* 0 = unknown: up to the next symbol */
 	const char *name; /* into the table's text */
 };
@@ -61,5 +61,11 @@ bool symbols_find(const struct symbols *symbols, uint64_t address, char *out, si
  * "[<ffffffff81000000> d0 start_kernel+0x10]" where domains[0] knows the address. malloc'd.
  */
 char *symbols_annotate(const char *line, const struct symbols *domains, size_t domain_count);
+
+/*
+ * How many entries of a sorted list start at or below the address. The entries have so many bytes
+ * each, and begin with the uint64_t by which they are sorted.
+ */
+size_t sorted_upto(const void *list, size_t count, size_t bytes, uint64_t address);
 
 #endif

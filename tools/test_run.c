@@ -94,22 +94,6 @@ static double now(void)
 	return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
 }
 
-static void write_all(int fd, const void *data, size_t bytes)
-{
-	const char *from = data;
-
-	while (bytes) {
-		ssize_t done = write(fd, from, bytes);
-
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done <= 0)
-			return;
-		from += done;
-		bytes -= (size_t)done;
-	}
-}
-
 /* The child: never returns. */
 static void work(const struct test *test, unsigned int host, int pipe)
 {

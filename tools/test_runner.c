@@ -170,10 +170,7 @@ static void read_report(struct runner *runner, struct slot *slot)
 		end_case(runner, slot);
 		return;
 	}
-	process->report = xrealloc(process->report, process->report_bytes + (size_t)got + 1);
-	memcpy(process->report + process->report_bytes, bytes, (size_t)got);
-	process->report_bytes += (size_t)got;
-	process->report[process->report_bytes] = 0;
+	text_append(&process->report, &process->report_bytes, bytes, (size_t)got);
 }
 
 static void signal_all(struct runner *runner, int number)

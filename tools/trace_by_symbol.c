@@ -47,10 +47,7 @@ static void sites_entry(struct trace_output *output, const struct trace *trace,
 		return;
 	if (domain < trace->domain_count && entry->record.rip)
 		symbol = symbols_at(&trace->domains[domain].symbols, entry->record.rip);
-	if (state->count == state->capacity) {
-		state->capacity = state->capacity ? state->capacity * 2 : 4096;
-		state->list = xrealloc(state->list, state->capacity * sizeof(*state->list));
-	}
+	state->list = xgrow(state->list, state->count, &state->capacity, sizeof(*state->list));
 	state->list[state->count++] = (struct site){
 		.address = symbol ? symbol->start : entry->record.rip,
 		.ticks = entry->ticks,

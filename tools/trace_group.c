@@ -73,11 +73,8 @@ static void adopt_members(struct trace *trace, size_t kick, uint32_t cpu)
 
 static struct trace_entry *append(struct trace *trace)
 {
-	if (trace->count == trace->capacity) {
-		trace->capacity = trace->capacity ? trace->capacity * 2 : 1024;
-		trace->entries =
-			xrealloc(trace->entries, trace->capacity * sizeof(*trace->entries));
-	}
+	trace->entries =
+		xgrow(trace->entries, trace->count, &trace->capacity, sizeof(*trace->entries));
 	return &trace->entries[trace->count++];
 }
 

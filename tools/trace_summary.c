@@ -42,10 +42,7 @@ static void summary_entry(struct trace_output *output, const struct trace *trace
 	struct state *state = output->state;
 
 	(void)trace;
-	if (state->count == state->capacity) {
-		state->capacity = state->capacity ? state->capacity * 2 : 4096;
-		state->list = xrealloc(state->list, state->capacity * sizeof(*state->list));
-	}
+	state->list = xgrow(state->list, state->count, &state->capacity, sizeof(*state->list));
 	state->list[state->count++] = (struct sample){
 		trace_is_fence(entry) ? FENCE :
 					(uint32_t)entry->record.kind << 16 | entry->record.code,

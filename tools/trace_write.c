@@ -29,20 +29,8 @@ struct trace_writer {
 
 static void put(struct trace_writer *writer, const void *data, size_t bytes)
 {
-	const char *at = data;
-
-	while (bytes && !writer->error) {
-		ssize_t done = write(writer->fd, at, bytes);
-
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done <= 0) {
-			writer->error = done ? errno : EIO;
-			return;
-		}
-		at += done;
-		bytes -= (size_t)done;
-	}
+	if (!writer->error && write_all(writer->fd, data, bytes))
+		writer->error = errno;
 }
 
 /* In one write where the system allows it: a follower sees no half sections. */
