@@ -39,7 +39,8 @@ TICK_EXITS = {"vmx": ("preempt_timer", "irq_window"), "svm": ("interrupt", "irq_
 class Run:
     """A boot of the guest that runs a shell command; what it printed and what was counted.
 
-    trace: "live" for a run longer than the rings. words: of the kernel's command line. domain: more keys of the domain, domains: more domains.
+    trace: "live" for a run longer than the rings. words: of the kernel's command line. domain: more keys of the
+    domain, domains: more domains.
     """
 
     def __init__(self, setup, name, vcpus, command, trace=False, words="", cpus=None, domain="", domains=""):

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
 #define TAP_DIAGNOSTICS_MAX 20 /* of one case; the rest is counted */
 
@@ -28,6 +29,12 @@ struct tap_state tap __attribute__((weak));
 		unsigned long long tap_wanted = (unsigned long long)(wanted); \
 		EXPECT_MSG(tap_found == tap_wanted, "%s is 0x%llx, expected %s = 0x%llx", #found, \
 			   tap_found, #wanted, tap_wanted); \
+	} while (0)
+#define EXPECT_STR(found, wanted) \
+	do { \
+		const char *tap_text = (found); \
+		EXPECT_MSG(tap_text && !strcmp(tap_text, wanted), "%s is \"%s\", not \"%s\"", \
+			   #found, tap_text ? tap_text : "NULL", wanted); \
 	} while (0)
 #define EXPECT_MSG(condition, ...) \
 	do { \

@@ -28,11 +28,7 @@ static void begin(void)
 {
 	const struct world_domain one = { .mode = PV_MODE_FULL_HAP };
 
-	world_create(&one, 1, 1);
-	v = domains[0]->vcpus[0];
-	v->state = VCPU_RUNNING;
-	v->cpu = &cpus[0];
-	domains[0]->vcpus_live = 1;
+	v = world_of(&one);
 	r = recorder_of(v);
 	world_map(v);
 	EXPECT(!guest_write(&v->domain->p2m, WORLD_PTE(DEVICE), &(u64){ NOWHERE | 7 }, 8));

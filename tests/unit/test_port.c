@@ -29,11 +29,7 @@ static void begin(void)
 {
 	const struct world_domain two_chunks = { .mode = PV_MODE_PV_HAP, .chunks = 2 };
 
-	world_create(&two_chunks, 1, 1);
-	v = domains[0]->vcpus[0];
-	v->state = VCPU_RUNNING;
-	v->cpu = &cpus[0];
-	domains[0]->vcpus_live = 1;
+	v = world_of(&two_chunks);
 	r = recorder_of(v);
 	world_map(v);
 	fake_output_clear();

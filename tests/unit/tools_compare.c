@@ -11,13 +11,6 @@
 #include "pv_names.h"
 #include "tap.h"
 
-#define EXPECT_STR(found, wanted) \
-	do { \
-		const char *tap_text = (found); \
-		EXPECT_MSG(tap_text && !strcmp(tap_text, wanted), "%s is \"%s\", not \"%s\"", \
-			   #found, tap_text ? tap_text : "NULL", wanted); \
-	} while (0)
-
 /* ---- numbers --------------------------------------------------------------------------------- */
 
 static void factors(void)

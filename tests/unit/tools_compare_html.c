@@ -55,23 +55,40 @@ static void factors(void)
 	tap_case("factors never say that what differs is the same");
 }
 
+/* A page that goes to memory, and the judgement of what it came to. */
+struct written {
+	struct page page;
+	char *text;
+	size_t size;
+};
+
+static struct page *write_begin(struct written *w)
+{
+	memset(w, 0, sizeof(*w));
+	w->page.out = open_memstream(&w->text, &w->size);
+	return &w->page;
+}
+
+static bool write_is(struct written *w, const char *expected)
+{
+	bool result;
+
+	fclose(w->page.out);
+	result = !strcmp(w->text, expected);
+	if (!result)
+		printf("# found \"%s\", expected \"%s\"\n", w->text, expected);
+	free(w->text);
+	return result;
+}
+
 static bool amounts_to(uint64_t count, const char *unit, const char *expected)
 {
 	struct json_object *string = unit ? json_object_new_string(unit) : NULL;
-	struct page p = { 0 };
-	char *found = NULL;
-	size_t size = 0;
-	bool result;
+	struct written w;
 
-	p.out = open_memstream(&found, &size);
-	put_amount(&p, count, string);
-	fclose(p.out);
-	result = !strcmp(found, expected);
-	if (!result)
-		printf("# found \"%s\", expected \"%s\"\n", found, expected);
-	free(found);
+	put_amount(write_begin(&w), count, string);
 	json_object_put(string);
-	return result;
+	return write_is(&w, expected);
 }
 
 static void amounts(void)
@@ -89,19 +106,10 @@ static void amounts(void)
 
 static bool puts_as(const char *text, size_t length, const char *expected)
 {
-	struct page p = { 0 };
-	char *found = NULL;
-	size_t size = 0;
-	bool result;
+	struct written w;
 
-	p.out = open_memstream(&found, &size);
-	put_bytes(&p, text, length);
-	fclose(p.out);
-	result = !strcmp(found, expected);
-	if (!result)
-		printf("# found \"%s\", expected \"%s\"\n", found, expected);
-	free(found);
-	return result;
+	put_bytes(write_begin(&w), text, length);
+	return write_is(&w, expected);
 }
 
 #define PUTS_AS(text, expected) EXPECT(puts_as(text, sizeof(text) - 1, expected))

@@ -10,13 +10,6 @@
 #include "compare.h"
 #include "tap.h"
 
-#define EXPECT_STR(found, wanted) \
-	do { \
-		const char *tap_text = (found); \
-		EXPECT_MSG(tap_text && !strcmp(tap_text, wanted), "%s is \"%s\", not \"%s\"", \
-			   #found, tap_text ? tap_text : "NULL", wanted); \
-	} while (0)
-
 /* ---- what workloads said --------------------------------------------------------------------- */
 
 static const struct compare_workload *workload(const char *name)
