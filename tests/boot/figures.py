@@ -31,7 +31,7 @@ BOOT_WALL_S = {"bochs": 8, "qemu": 4}
 MARK_BOOT = 1
 WAKE_LATE_US = 1000 # a wake this close to its deadline came from it
 CONSOLE_LINES = 160
-PROGRAMS = [*WORKLOADS, "ipi", "mark", "clock", "deadlines", "monotonic", "steal"]
+PROGRAMS = [*WORKLOADS, "boot", "ipi", "clock", "deadlines", "monotonic", "steal"]
 # What the tick comes as: VMX has a timer of its own for it, on SVM it is a physical interrupt.
 TICK_EXITS = {"vmx": ("preempt_timer", "irq_window"), "svm": ("interrupt", "irq_window")}
 
@@ -255,7 +255,7 @@ class Figures:
 
     def check_cpuid(self):
         """The kernel itself executes none once it has its page; a program's C library does at its start."""
-        run = Run(self.setup, "cpuid", 1, "mark 1; cat /proc/cpuinfo", trace=True)
+        run = Run(self.setup, "cpuid", 1, "boot --mark 1; cat /proc/cpuinfo", trace=True)
         self.tap.result("a traced boot ends well", run.complaints())
         seen, kernel, boot, user = False, collections.Counter(), collections.Counter(), 0
         for entry in run.entries():
@@ -308,7 +308,7 @@ class Figures:
 
     def run(self):
         names = list(WORKLOADS)
-        script = "; ".join([f"mark {MARK_BOOT}", *(f"{n} --mark {10 * (i + 1)}" for i, n in enumerate(names))])
+        script = "; ".join([f"boot --mark {MARK_BOOT}", *(f"{n} --mark {10 * (i + 1)}" for i, n in enumerate(names))])
         run = Run(self.setup, "workloads", 1, script)
         self.tap.result("the run ends well", run.complaints())
         self.check_tick(*self.check_workloads(run))
