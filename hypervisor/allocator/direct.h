@@ -20,7 +20,6 @@ struct p2m;
 #define DIRECT_ROOTS 5u /* slot 0: what is loaded; 1 to 4: the CR3-target list */
 #define DIRECT_VCPUS_MAX 64u
 /* Id of a caller that is no vCPU of the domain; it has a struct direct_vcpu of its own. */
-#define DIRECT_NOBODY 0xffffffffu
 #define DIRECT_ENTRIES 512u
 
 /* What one unit of work buys; a kick of a batch has 128. */

@@ -208,21 +208,28 @@ static void pool_leave(u64 *words, u32 count)
 		__atomic_fetch_and(&words[--count], ~WORD_POOL, __ATOMIC_SEQ_CST);
 }
 
-int direct_pool_add(struct direct_vcpu *v, hpa_t chunk)
+/* A call about a chunk begins: the words of its frames. */
+static int pool_begin(struct direct_vcpu *v, hpa_t chunk, u64 **words)
 {
-	u64 *words = word_find(v->direct, chunk >> PAGE_SHIFT);
-
+	*words = word_find(v->direct, chunk >> PAGE_SHIFT);
 	call_begin(v);
 	v->refusal.mfn = (u32)(chunk >> PAGE_SHIFT);
 	if (chunk % CHUNK_SIZE)
 		return refuse(v, WHY_ARGUMENT);
-	if (!words)
-		return refuse(v, WHY_FOREIGN);
+	return *words ? 0 : refuse(v, WHY_FOREIGN);
+}
+
+int direct_pool_add(struct direct_vcpu *v, hpa_t chunk)
+{
+	u64 *words;
+	int error = pool_begin(v, chunk, &words);
+
+	if (error)
+		return error;
 	if (word_load(words) & WORD_POOL)
 		return refuse(v, WHY_POOL);
 	for (u32 i = 0; i < DIRECT_ENTRIES; i++) {
-		int error = pool_take(v, &words[i]);
-
+		error = pool_take(v, &words[i]);
 		if (error) {
 			v->refusal.mfn += i;
 			pool_leave(words, i);
@@ -234,14 +241,11 @@ int direct_pool_add(struct direct_vcpu *v, hpa_t chunk)
 
 int direct_pool_remove(struct direct_vcpu *v, hpa_t chunk)
 {
-	u64 *words = word_find(v->direct, chunk >> PAGE_SHIFT);
+	u64 *words;
+	int error = pool_begin(v, chunk, &words);
 
-	call_begin(v);
-	v->refusal.mfn = (u32)(chunk >> PAGE_SHIFT);
-	if (chunk % CHUNK_SIZE)
-		return refuse(v, WHY_ARGUMENT);
-	if (!words)
-		return refuse(v, WHY_FOREIGN);
+	if (error)
+		return error;
 	for (u32 i = 0; i < DIRECT_ENTRIES; i++) {
 		if (word_type(word_load(&words[i])) != TYPE_NONE) {
 			v->refusal.mfn += i;
