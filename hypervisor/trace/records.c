@@ -70,6 +70,19 @@ static void finish(struct trace_ring *ring, const struct vcpu *v, u32 ticks)
 		append(ring, v, PV_KIND_TICKS, r->code, 0, ticks, 0);
 }
 
+/* A record with ticks off the hot path. */
+static __attribute__((noinline)) void append_timed(struct trace_ring *ring, const struct vcpu *v,
+						   u8 kind, u16 code, u64 rip, u64 arg, u16 raw,
+						   u32 started)
+{
+	struct pv_trace_record *r = ring->next;
+	u32 ticks = begin(ring) - started;
+
+	RECORD(r, v, kind, code, rip, arg, raw);
+	r->ticks = (u16)ticks;
+	finish(ring, v, ticks);
+}
+
 /* ---- exits ----------------------------------------------------------------------------------- */
 
 #define DETAILED \
@@ -219,16 +232,9 @@ static inline void append_result(struct trace_ring *ring, const struct vcpu *v, 
 static __attribute__((noinline)) void forbidden_call(const struct vcpu *v,
 						     const struct vmexit *exit)
 {
-	struct trace_ring *ring = v->ring;
-	struct pv_trace_record *r = ring->next;
-	u32 ticks;
-
-	if (!(ring->kinds & BIT(PV_KIND_EXIT)))
-		return;
-	ticks = begin(ring) - exit->tsc_low;
-	RECORD(r, v, PV_KIND_EXIT, PV_EXIT_HYPERCALL, exit->rip, v->gpr[RDI], exit->code.raw);
-	r->ticks = (u16)ticks;
-	finish(ring, v, ticks);
+	if (v->ring->kinds & BIT(PV_KIND_EXIT))
+		append_timed(v->ring, v, PV_KIND_EXIT, PV_EXIT_HYPERCALL, exit->rip, v->gpr[RDI],
+			     (u16)exit->code.raw, exit->tsc_low);
 }
 
 static __attribute__((noinline)) void call_more(const struct vcpu *v, const struct vmexit *exit,
@@ -269,16 +275,13 @@ void trace_member(const struct vcpu *v, const struct pv_batch_entry *e, u32 entr
 		  s64 result)
 {
 	struct trace_ring *ring = v->ring;
-	struct pv_trace_record *r = ring->next;
-	u32 kick = (u32)v->calls[ROW_hypercall_batch_kick].count, ticks;
+	u32 kick = (u32)v->calls[ROW_hypercall_batch_kick].count;
 
 	if (!(ring->kinds & BIT(PV_KIND_MEMBER)))
 		return;
-	ticks = begin(ring) - start;
-	RECORD(r, v, PV_KIND_MEMBER, e->nr, (u64)kick << 32 | (u32)e->flags << 16 | (u16)entry,
-	       e->args[0], result);
-	r->ticks = (u16)ticks;
-	finish(ring, v, ticks);
+	append_timed(ring, v, PV_KIND_MEMBER, e->nr,
+		     (u64)kick << 32 | (u32)e->flags << 16 | (u16)entry, e->args[0], (u16)result,
+		     start);
 	append_args(ring, v, e->nr, e->args, ARRAY_SIZE(e->args));
 	append_result(ring, v, e->nr, result);
 }
